@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * C API of cxemu, the emulated ConnectX, for test programs that link libcxemu and for programs that
+ * pump it. Nothing of librawstack uses it. Most users never see it: `cxemu run` (cxemu(1)) preloads
+ * the library and configures it from the command line.
+ *
+ * libcxemu interposes a few libc calls (open, ioctl, mmap, ...) so that the process finds the
+ * emulated devices where the kernel would show real ones. One set of NICs per process.
+ *
+ * Thread: any. Pumping is for one thread at a time.
+ */
+#ifndef RAWSTACK_CXEMU_H
+#define RAWSTACK_CXEMU_H
+
+#include <rawstack/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cxemu_drive {
+    CXEMU_DRIVE_THREAD, /* a device thread that polls and backs off to sleep */
+    CXEMU_DRIVE_PUMP,   /* nothing moves but inside cxemu_pump: deterministic */
+};
+
+/*
+ * Adds a NIC, described as `cxemu run --nic` takes it: comma-separated key=value:
+ *   name=mlx5_0            device name (default: the next mlx5_N)
+ *   wire=mem:NAME          the two NICs of one NAME are joined in memory, losslessly
+ * (back-pressure) wire=packet:IFNAME     AF_PACKET on a netdev, usually one end of a veth wire=none
+ * nothing attached; link down netdev=IFNAME          kernel-side netdev: a tap of this name is made
+ * with the port's MAC, and gets what no rule claims; absent: such frames are counted and dropped
+ *   mac=02:00:00:00:00:01  default: derived from the name
+ *   mtu=1500               port MTU, 68..9000
+ *   loss=1%                frames lost at random on each direction; loss_tx=, loss_rx= for one
+ *   seed=1                 of the loss generator
+ * 0; -EINVAL a bad key or value, -EEXIST the name, -ENODEV no such interface, -EPERM; `err` says
+ * which.
+ */
+RS_API RS_MUST_USE int cxemu_nic_add(const char *spec, char *err, size_t err_len);
+/* Unplugs it: contexts still open get IBV_EVENT_DEVICE_FATAL and their commands fail with EIO.
+ * -ENOENT. */
+RS_API RS_MUST_USE int cxemu_nic_remove(const char *name);
+
+/* How NICs are driven; before the first cxemu_nic_add. Default: thread. -EBUSY afterwards. */
+RS_API RS_MUST_USE int cxemu_drive_set(enum cxemu_drive drive);
+
+/* One pass over all NICs: doorbells, transmit, wires, steering, receive; at most `budget` frames
+ * per queue and direction. Returns frames moved, 0 when there is nothing to do. With
+ * CXEMU_DRIVE_THREAD: -EBUSY. */
+RS_API int cxemu_pump(unsigned budget);
+
+/* A device counter by name ("rx_packets", "tx_packets", "rx_steered_packets", "rx_netdev_packets",
+ * "rx_out_of_buffer", "wire_lost_packets", "tx_errors"); 0 when there is none of that name. */
+RS_API uint64_t cxemu_counter(const char *nic, const char *name);
+
+/* Port state; contexts get IBV_EVENT_PORT_ERR / PORT_ACTIVE. -ENOENT. */
+RS_API RS_MUST_USE int cxemu_link_set(const char *nic, bool up);
+
+/* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "context"): for leak checks.
+ */
+RS_API uint64_t cxemu_object_count(const char *nic, const char *kind);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The NIC as its driver sees it: what uverbs/ asks of core/. Objects are made from already
+ * validated, decoded attributes; pointers into the program's memory (rings, doorbell records) are
+ * as libmlx5 allocated them.
+ *
+ * Lock: one mutex per NIC inside core. Every function here takes it, and so does cxemu_nic_pump; a
+ * destroy therefore never returns while the engine still uses the object. Callbacks run under it
+ * and only note what happened (write an eventfd, append to a list): they call nothing of core.
+ *
+ * Formats: `struct mlx5_wqe_*`, `struct mlx5_cqe64` of <infiniband/mlx5dv.h>; steering keys are the
+ * PRM's fte_match_param (outer headers, 64 bytes), so that verbs specs and raw matchers meet in one
+ * table.
+ */
+#ifndef CXEMU_CORE_NIC_H
+#define CXEMU_CORE_NIC_H
+
+#include <rawstack/types.h>
+#include <stdint.h>
+
+struct cxemu_nic;
+struct cxemu_mr;
+struct cxemu_cq;
+struct cxemu_qp;
+struct cxemu_flow;
+struct cxemu_wire;
+
+/* --- the device ----------------------------------------------------------------------------------
+ */
+
+struct cxemu_nic_attr {
+    struct rs_mac mac;
+    uint16_t mtu_bytes;
+    struct cxemu_wire *wire; /* owned by the NIC afterwards; NULL: link down. Made by wire_*.h */
+    int netdev_fd; /* tap descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), owned; -1 none */
+};
+
+enum cxemu_event { /* values are enum ibv_event_type's */
+                   CXEMU_EVENT_CQ_ERR = 0,
+                   CXEMU_EVENT_QP_FATAL = 1,
+                   CXEMU_EVENT_SQ_DRAINED = 5,
+                   CXEMU_EVENT_DEVICE_FATAL = 8,
+                   CXEMU_EVENT_PORT_ACTIVE = 9,
+                   CXEMU_EVENT_PORT_ERR = 10,
+};
+
+/* Port and device events, for every open context. `cookie` is the listener's. */
+typedef void (*cxemu_event_fn)(void *cookie, enum cxemu_event event);
+
+RS_MUST_USE int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out);
+void cxemu_nic_destroy(struct cxemu_nic *nic); /* all objects must be gone */
+RS_MUST_USE int cxemu_nic_listen(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie);
+void cxemu_nic_unlisten(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie);
+void cxemu_nic_link_set(struct cxemu_nic *nic,
+                        bool up); /* administrative; link = this && the wire's carrier */
+bool cxemu_nic_link_is_up(struct cxemu_nic *nic);
+void cxemu_nic_fail(struct cxemu_nic *nic); /* device fatal: queues stop, events go out */
+uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name);
+uint64_t cxemu_nic_clock(
+    struct cxemu_nic *nic); /* the free-running hardware clock, cycles of 1 ns */
+
+/* One pass: at most budget frames per queue and direction. Returns frames moved. The driver thread
+ * (driver.h) and the caller's pump are the only callers. */
+int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget);
+/* Descriptors that become readable when a frame arrives (wire, netdev), for a driver thread that
+ * sleeps; up to n. */
+int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n);
+
+/* --- memory --------------------------------------------------------------------------------------
+ */
+
+struct cxemu_mr_attr {
+    uint64_t iova, addr, len; /* addr: the program's memory behind iova */
+    uint32_t access;          /* IB_UVERBS_ACCESS_* */
+    uint32_t pd;              /* protection domain number; queue and key must agree */
+};
+RS_MUST_USE int cxemu_mr_create(struct cxemu_nic *nic, const struct cxemu_mr_attr *attr,
+                                struct cxemu_mr **out);
+uint32_t cxemu_mr_lkey(const struct cxemu_mr *mr);
+RS_MUST_USE int cxemu_mr_change(struct cxemu_mr *mr,
+                                const struct cxemu_mr_attr *attr); /* REREG_MR */
+void cxemu_mr_destroy(struct cxemu_mr *mr);
+
+/* --- completion queues
+ * ------------------------------------------------------------------------------ */
+
+struct cxemu_cq_attr {
+    uint8_t *buf;       /* cqe_count entries of cqe_bytes */
+    uint32_t cqe_count; /* power of two */
+    uint32_t cqe_bytes; /* 64 or 128 (the CQE64 is then in the upper half) */
+    uint32_t *doorbell; /* db[0] consumer index, db[1] arm; big endian, the program's memory */
+    /* An armed CQ got a completion: once per arming. NULL: no channel. */
+    void (*on_completion)(void *cookie);
+    void (*on_error)(void *cookie); /* overrun: CQ is in error */
+    void *cookie;
+};
+RS_MUST_USE int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr,
+                                struct cxemu_cq **out);
+uint32_t cxemu_cq_number(const struct cxemu_cq *cq);
+void cxemu_cq_destroy(struct cxemu_cq *cq); /* no queue uses it */
+
+/* --- raw-packet queue pairs
+ * --------------------------------------------------------------------------- */
+
+enum cxemu_qp_state { /* values are enum ib_qp_state's */
+                      CXEMU_QPS_RESET = 0,
+                      CXEMU_QPS_INIT = 1,
+                      CXEMU_QPS_RTR = 2,
+                      CXEMU_QPS_RTS = 3,
+                      CXEMU_QPS_SQD = 4,
+                      CXEMU_QPS_SQE = 5,
+                      CXEMU_QPS_ERR = 6,
+};
+
+struct cxemu_qp_attr {
+    uint32_t pd;
+    struct cxemu_cq *send_cq, *recv_cq;
+    uint8_t *sq_buf;         /* sq_wqebb_count basic blocks of 64 bytes */
+    uint32_t sq_wqebb_count; /* power of two; 0: no send queue */
+    uint8_t *rq_buf;         /* rq_wqe_count entries of 1 << rq_wqe_shift bytes */
+    uint32_t rq_wqe_count;   /* power of two; 0: no receive queue */
+    uint8_t rq_wqe_shift;
+    uint32_t *doorbell; /* db[0] RQ producer, db[1] SQ producer */
+    uint32_t uidx;      /* reported in CQEs (cqe_version 1) */
+    bool sq_sig_all, vlan_strip, scatter_fcs;
+    void (*on_error)(void *cookie, enum cxemu_event event);
+    void *cookie;
+};
+RS_MUST_USE int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr,
+                                struct cxemu_qp **out);
+uint32_t cxemu_qp_number(const struct cxemu_qp *qp);
+uint32_t cxemu_rq_number(const struct cxemu_qp *qp);
+uint32_t cxemu_sq_number(const struct cxemu_qp *qp);
+/* The transition is already judged legal by uverbs/. To RESET: indices back to 0, doorbell records
+ * cleared by libmlx5. To ERR: outstanding entries complete with flush errors. */
+void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state);
+enum cxemu_qp_state cxemu_qp_state_get(struct cxemu_qp *qp);
+/* Drains doorbells already rung, then removes it (a real NIC has sent those frames). No flow refers
+ * to it. */
+void cxemu_qp_destroy(struct cxemu_qp *qp);
+
+/* --- steering
+ * ------------------------------------------------------------------------------------------ */
+
+#define CXEMU_MATCH_BYTES 64 /* fte_match_set_lyr_2_4, the PRM's outer headers */
+#define CXEMU_FLOW_PRIOS  16 /* user priorities of verbs rules */
+
+enum cxemu_flow_type { CXEMU_FLOW_NORMAL, CXEMU_FLOW_ALL_DEFAULT, CXEMU_FLOW_MC_DEFAULT };
+
+struct cxemu_flow_attr {
+    enum cxemu_flow_type type;
+    uint16_t priority; /* 0 first; below CXEMU_FLOW_PRIOS */
+    bool dont_trap;    /* deliver and go on to the next match */
+    bool has_tag, drop;
+    uint32_t tag;        /* below 2^24 */
+    struct cxemu_qp *qp; /* with drop: NULL */
+    uint8_t value[CXEMU_MATCH_BYTES], mask[CXEMU_MATCH_BYTES];
+};
+/* -EEXIST: identical match with another tag or an incompatible action; -ENOSPC / -ENOMEM: table
+ * full. Identical match with a compatible action adds a destination: both get a copy (mlx5
+ * fs_core.c). */
+RS_MUST_USE int cxemu_flow_create(struct cxemu_nic *nic, const struct cxemu_flow_attr *attr,
+                                  struct cxemu_flow **out);
+void cxemu_flow_destroy(struct cxemu_flow *flow);
+
+#endif
