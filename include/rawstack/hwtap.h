@@ -60,8 +60,8 @@ struct hwtap_tx_seg {
     uint32_t len;
 };
 
-#define HWTAP_TX_CSUM 0x1u /* NIC fills in IPv4 header and TCP/UDP checksums; needs caps.tx_csum \
-                            */
+/* The NIC fills in IPv4 header and TCP/UDP checksums; needs caps.tx_csum. */
+#define HWTAP_TX_CSUM 0x1u
 
 struct hwtap_tx_pkt {
     struct hwtap_tx_seg segs[HWTAP_TX_SEGS_MAX]; /* segs[0] begins with the Ethernet header */
