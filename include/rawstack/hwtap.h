@@ -96,8 +96,9 @@ RS_API RS_MUST_USE int hwtap_rx_burst(struct hwtap *tap, struct hwtap_buf **bufs
 /* Hands up to n packets to the NIC with one doorbell. Takes a reference of its own on each
  * segment's buffer of every accepted packet and drops it on completion: the caller keeps (and puts)
  * its own. Returns how many were accepted, from the front; fewer than n when the ring is full. n ==
- * 0 only reaps completions. Errors as rx_burst; -EINVAL for a packet with no or too many segments,
- * or longer than the port takes, naming nothing sent after it. */
+ * 0 only reaps completions. Errors as rx_burst; -EINVAL when pkts[0] has no or too many segments,
+ * an empty one, fewer than 14 bytes, more than the port takes, or asks for an offload that caps
+ * lacks; such a packet further on ends the burst before it. */
 RS_API RS_MUST_USE int hwtap_tx_burst(struct hwtap *tap, const struct hwtap_tx_pkt *pkts,
                                       unsigned n);
 
@@ -137,14 +138,15 @@ struct hwtap_mem_config {
     bool no_offload;    /* report no checksum offload either way */
 };
 
-/* Creates both ends. Frames are copied at tx_burst, into the other end's pool, and are lost
- * (counted in the receiver's rx_no_buf) when that is empty or its ring is full. -EINVAL, -ENOMEM.
- */
+/* Creates both ends; config NULL is all defaults. Frames are copied at tx_burst, into the other
+ * end's pool, and are lost (counted in the receiver's rx_no_buf) when that is empty or its ring is
+ * full. They arrive as from a wire: padded to 60 bytes, checksums filled in on HWTAP_TX_CSUM and
+ * verified. Both ends belong to one thread. -EINVAL, -ENOMEM. */
 RS_API RS_MUST_USE int hwtap_mem_create(const struct hwtap_mem_config *config, struct hwtap **a,
                                         struct hwtap **b);
-/* Destroys one end; the other then receives nothing and its transmissions vanish. Buffers still
- * held die with it: give them back first. A tap made by TAPM is destroyed by tapm_tap_destroy
- * instead. */
+/* Destroys one end; the other then receives nothing and its transmissions vanish. Buffers and
+ * regions still held die with it: give them back first. NULL is allowed. A tap made by TAPM is
+ * destroyed by tapm_tap_destroy instead. */
 RS_API void hwtap_mem_destroy(struct hwtap *tap);
 
 #ifdef __cplusplus
