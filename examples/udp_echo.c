@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A UDP echo server: sends each datagram back to where it came from. */
+#include "common/app.h"
+
+#include <rawstack/udp.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ECHO_PORT 7
+
+static void on_datagram(struct rs_udp *udp, const struct rs_udp_datagram *datagram, void *user)
+{
+    uint64_t *unsent = user;
+    if (rs_udp_send(udp, &datagram->from, datagram->bytes, datagram->len) < 0)
+        ++*unsent; /* UDP promises nothing; the count is told at the end */
+}
+
+struct options {
+    struct app_options app;
+    uint16_t port;
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct options *options = state->input;
+    char *end;
+    unsigned long number;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->app;
+        return 0;
+    case 'p':
+        number = strtoul(arg, &end, 10);
+        if (*end != '\0' || number < 1 || number > UINT16_MAX)
+            argp_error(state, "--port: '%s' is not 1 to 65535", arg);
+        options->port = (uint16_t)number;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp_option option_table[] = {
+        {"port", 'p', "PORT", 0, "UDP port (default: 7)", 0},
+        {0},
+    };
+    static const struct argp_child children[] = {{&app_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {
+        option_table, parse_option, NULL, "Echoes UDP datagrams from a stack of its own.",
+        children,     NULL,         NULL};
+    struct options options = {.port = ECHO_PORT};
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+
+    struct app app;
+    if (app_open(&options.app, &app) < 0)
+        return EXIT_FAILURE;
+    static const struct rs_udp_events events = {.on_datagram = on_datagram};
+    const struct rs_endpoint local = {.port = options.port};
+    uint64_t unsent = 0;
+    struct rs_udp *udp;
+    int ret = rs_udp_open(app.stack, &local, NULL, &events, &unsent, &udp);
+    if (ret < 0)
+        fprintf(stderr, "udp_echo: cannot bind port %u: %s\n", options.port, strerror(-ret));
+    else
+        ret = app_run(&app);
+    if (unsent > 0)
+        fprintf(stderr, "udp_echo: %llu datagrams could not be sent back\n",
+                (unsigned long long)unsent);
+    app_close(&app);
+    return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
