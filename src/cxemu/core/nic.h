@@ -18,6 +18,10 @@
 #include <rawstack/types.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cxemu_nic;
 struct cxemu_mr;
 struct cxemu_cq;
@@ -163,4 +167,7 @@ RS_MUST_USE int cxemu_flow_create(struct cxemu_nic *nic, const struct cxemu_flow
                                   struct cxemu_flow **out);
 void cxemu_flow_destroy(struct cxemu_flow *flow);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Completion queues: entries as libmlx5 reads them (struct mlx5_cqe64 of mlx5dv.h; providers/mlx5/
+ * cq.c get_sw_cqe, mlx5_arm_cq), arming and overrun. PRM chapter "Completion queues".
+ *
+ * Protocol with the program: the device owns entry p while p - consumer < cqe_count; it fills the
+ * entry and stores op_own, whose owner bit is (p / cqe_count) & 1, last and with release. The
+ * program stores its consumer index to db[0] and arms by a store to db[1].
+ */
+#include "cxemu/core/device.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <infiniband/mlx5dv.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DB_CONSUMER = 0,
+    DB_ARM = 1,
+    CQE_OPCODE_SHIFT = 4,
+    CQE_SOLICITED = 1 << 1,
+    OP_OWN_OFFSET = 63,
+};
+
+/* No arming looks like this: the sequence number in the upper nibble is below 4. With it in db[1] a
+ * first arming, which may well store 0, is still seen. */
+#define ARM_NONE UINT32_MAX
+
+static_assert(sizeof(struct mlx5_cqe64) == 64, "PRM: CQE64");
+static_assert(offsetof(struct mlx5_cqe64, op_own) == OP_OWN_OFFSET, "PRM: CQE64");
+
+static bool is_power_of_two(uint32_t v)
+{
+    return v && !(v & (v - 1));
+}
+
+static struct mlx5_cqe64 *entry_at(const struct cxemu_cq *cq, uint32_t index)
+{
+    uint8_t *p = cq->attr.buf + (size_t)(index & (cq->attr.cqe_count - 1)) * cq->attr.cqe_bytes;
+
+    return (struct mlx5_cqe64 *)(void *)(p + cq->attr.cqe_bytes - sizeof(struct mlx5_cqe64));
+}
+
+int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr, struct cxemu_cq **out)
+{
+    struct cxemu_cq *cq;
+    int rc;
+
+    if (!is_power_of_two(attr->cqe_count) || (attr->cqe_bytes != 64 && attr->cqe_bytes != 128))
+        return -EINVAL;
+    cq = calloc(1, sizeof(*cq));
+    if (!cq)
+        return -ENOMEM;
+    cq->nic = nic;
+    cq->attr = *attr;
+    cxemu_nic_lock(nic);
+    rc = cxemu_array_add(&nic->cqs, &nic->cq_count, &nic->cq_room, cq);
+    if (!rc) {
+        cq->number = nic->next_number++;
+        cq->arm_seen = ARM_NONE;
+        __atomic_store_n(&attr->doorbell[DB_ARM], ARM_NONE, __ATOMIC_RELAXED);
+    }
+    cxemu_nic_unlock(nic);
+    if (rc)
+        free(cq);
+    else
+        *out = cq;
+    return rc;
+}
+
+uint32_t cxemu_cq_number(const struct cxemu_cq *cq)
+{
+    return cq->number;
+}
+
+void cxemu_cq_destroy(struct cxemu_cq *cq)
+{
+    struct cxemu_nic *nic = cq->nic;
+
+    cxemu_nic_lock(nic);
+    cxemu_array_remove(nic->cqs, &nic->cq_count, cq);
+    cxemu_nic_unlock(nic);
+    free(cq);
+}
+
+/* Some programs keep only the low 16 bits of the index: anything modulo twice the size will do. */
+static bool is_full(struct cxemu_cq *cq)
+{
+    uint32_t span = 2 * cq->attr.cqe_count - 1;
+
+    if (((cq->producer - cq->consumer) & span) < cq->attr.cqe_count)
+        return false;
+    /* acquire: pairs with the program's store after it has read the entries */
+    cq->consumer =
+        be32toh(__atomic_load_n(&cq->attr.doorbell[DB_CONSUMER], __ATOMIC_ACQUIRE)) & span;
+    return ((cq->producer - cq->consumer) & span) >= cq->attr.cqe_count;
+}
+
+static void overrun(struct cxemu_cq *cq)
+{
+    cq->failed = true;
+    cq->nic->counters.cq_overruns++;
+    if (cq->attr.on_error)
+        cq->attr.on_error(cq->attr.cookie);
+}
+
+struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq)
+{
+    if (cq->failed)
+        return NULL;
+    if (is_full(cq)) {
+        overrun(cq);
+        return NULL;
+    }
+    return entry_at(cq, cq->producer);
+}
+
+void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
+{
+    uint8_t owner = (cq->producer & cq->attr.cqe_count) ? MLX5_CQE_OWNER_MASK : 0;
+
+    cqe->signature = 0;
+    cq->producer++;
+    cq->has_news = true;
+    /* release: pairs with the barrier after libmlx5 has seen the owner bit */
+    __atomic_store_n(&cqe->op_own, (uint8_t)(opcode << CQE_OPCODE_SHIFT | owner), __ATOMIC_RELEASE);
+}
+
+void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
+                    uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter)
+{
+    struct mlx5_cqe64 *cqe = cxemu_cq_next(cq);
+    struct mlx5_err_cqe *err = (struct mlx5_err_cqe *)cqe;
+
+    if (!cqe)
+        return;
+    memset(cqe, 0, OP_OWN_OFFSET);
+    err->srqn = htobe32(uidx);
+    err->syndrome = syndrome;
+    err->s_wqe_opcode_qpn = htobe32((uint32_t)wqe_opcode << 24 | number);
+    err->wqe_counter = htobe16(wqe_counter);
+    cq->solicited_only = false; /* an error wakes solicited-only waiters as well */
+    cxemu_cq_publish(cq, cqe, opcode);
+}
+
+/* db[1] is sn << 28 | cmd << 24 | consumer index. Taking it puts ARM_NONE back, by
+ * compare-and-exchange so that an arming at the same time is not lost. */
+static void take_arming(struct cxemu_cq *cq)
+{
+    uint32_t *db = &cq->attr.doorbell[DB_ARM];
+    uint32_t raw = __atomic_load_n(db, __ATOMIC_ACQUIRE);
+    uint32_t span = 2 * cq->attr.cqe_count - 1;
+    uint32_t value;
+
+    if (raw == ARM_NONE)
+        return;
+    while (!__atomic_compare_exchange_n(db, &raw, ARM_NONE, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+    }
+    value = be32toh(raw);
+    cq->armed = true;
+    cq->solicited_only = (value & MLX5_CQ_DB_REQ_NOT_SOL) != 0;
+    /* As the hardware does: what came after the index that the program armed with is news. So no
+     * completion between its last poll and this moment is lost. */
+    cq->has_news = ((cq->producer ^ value) & span) != 0;
+}
+
+void cxemu_cq_notify(struct cxemu_cq *cq)
+{
+    take_arming(cq);
+    if (!cq->armed || !cq->has_news || cq->solicited_only)
+        return;
+    cq->armed = false;
+    if (cq->attr.on_completion)
+        cq->attr.on_completion(cq->attr.cookie);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of a NIC: the structs that the parts of core/ share. Everything here is guarded by the
+ * NIC's lock. Fields are written by the part named beside them.
+ */
+#ifndef CXEMU_CORE_DEVICE_H
+#define CXEMU_CORE_DEVICE_H
+
+#include "cxemu/core/counters.h"
+#include "cxemu/core/nic.h"
+#include "cxemu/core/steer.h"
+#include "cxemu/core/wire.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cxemu_mr {
+    struct cxemu_nic *nic;
+    struct cxemu_mr_attr attr; /* mr.c; changed by REREG_MR */
+    uint32_t lkey;
+};
+
+/* Index is lkey >> 8. A slot remembers the generation of its last key, so that a stale key misses.
+ */
+struct cxemu_mr_slot {
+    struct cxemu_mr *mr;
+    uint8_t generation;
+};
+
+struct cxemu_mr_table {
+    struct cxemu_mr_slot *slots;
+    uint32_t count, next_free;
+};
+
+struct cxemu_cq {
+    struct cxemu_nic *nic;
+    struct cxemu_cq_attr attr;
+    uint32_t number, users;
+    uint32_t producer; /* free running; cq.c */
+    uint32_t consumer; /* as last read from the doorbell record */
+    uint32_t arm_seen; /* db[1] as the device left it: anything else is a new arming */
+    bool armed, solicited_only, has_news, failed;
+};
+
+/* A send or receive queue's own state; kernel mlx5 keeps them apart for raw-packet QPs. */
+struct cxemu_qp {
+    struct cxemu_nic *nic;
+    struct cxemu_qp_attr attr;
+    uint32_t sq_number, rq_number;
+    uint32_t flows; /* steering rules that deliver here */
+    enum cxemu_qp_state state;
+    bool sq_error, rq_error; /* an entry failed: flush what follows */
+    bool drained_told;
+    uint16_t sq_ci, rq_ci; /* consumer indices, free running */
+    uint16_t rq_pi;        /* as last read from the doorbell record */
+};
+
+/* A frame on its way in. */
+struct cxemu_rx_frame {
+    const uint8_t *data;
+    uint32_t len;
+    bool csum_known;     /* hds_ip_ext holds the verdict: copies to several queues verify once */
+    uint8_t hds_ip_ext;  /* MLX5_CQE_L?_OK */
+    uint8_t l4_hdr_type; /* as l4_hdr_type_etc wants it, without the VLAN bit */
+    struct rs_packet pkt;
+};
+
+struct cxemu_listener {
+    cxemu_event_fn fn;
+    void *cookie;
+};
+
+struct cxemu_nic {
+    pthread_mutex_t lock;
+    struct cxemu_nic_attr attr;
+    struct cxemu_wire *wire;
+    struct cxemu_netdev *netdev;
+    uint64_t now_ns;    /* the clock at the start of this pass */
+    uint32_t frame_max; /* longest frame that the port carries */
+    bool link_admin, link_up, failed;
+    uint32_t next_number; /* QP, CQ numbers */
+    uint32_t next_qp;     /* which queue pair begins the pass: fairness */
+
+    struct cxemu_qp **qps;
+    uint32_t qp_count, qp_room;
+    struct cxemu_cq **cqs;
+    uint32_t cq_count, cq_room;
+    struct cxemu_listener **listeners;
+    uint32_t listener_count, listener_room;
+    struct cxemu_mr_table mrs;
+    struct cxemu_steering steering;
+    struct cxemu_counters counters;
+    uint8_t void_frame[CXEMU_FRAME_MAX]; /* where frames go while the link is down */
+};
+
+/* nic.c */
+void cxemu_nic_lock(struct cxemu_nic *nic);
+void cxemu_nic_unlock(struct cxemu_nic *nic);
+/* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
+RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
+void cxemu_array_remove(void *array, uint32_t *count, const void *item);
+
+/* mr.c: the bytes behind [iova, iova + len) of a key, NULL when key, bounds, pd or access forbid.
+ */
+uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint64_t iova,
+                          uint32_t len, uint32_t access, uint32_t pd);
+
+/* cq.c */
+struct mlx5_cqe64;
+/* The entry to fill next, or NULL: the CQ overran and is now in error. */
+struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq);
+/* Hands the entry to the program. opcode: MLX5_CQE_*. */
+void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode);
+/* An error completion of a send (MLX5_CQE_REQ_ERR) or receive (MLX5_CQE_RESP_ERR) entry. */
+void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
+                    uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter);
+/* Once a pass: takes new armings, tells armed CQs with news. */
+void cxemu_cq_notify(struct cxemu_cq *cq);
+
+/* sq.c: sends up to budget entries; how many were consumed. */
+int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget);
+bool cxemu_sq_is_idle(const struct cxemu_qp *qp); /* nothing rung that could be sent */
+
+/* rq.c */
+void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag);
+int cxemu_rq_flush(struct cxemu_qp *qp, unsigned budget);
+
+/* port.c: the port's two sides. */
+int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget);
+/* Room for a frame, NULL: wait. With the link down, a place to lose it. */
+uint8_t *cxemu_port_tx_slot(struct cxemu_nic *nic, uint32_t len);
+void cxemu_port_tx_commit(struct cxemu_nic *nic, uint32_t len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

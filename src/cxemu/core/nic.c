@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device as a whole: creation, link, events, counters, and the pass (cxemu_nic_pump) in which
+ * everything moves.
+ */
+#include "cxemu/core/device.h"
+
+#include "cxemu/core/netdev.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FIRST_NUMBER = 0x40, /* QP numbers 0 and 1 are special in InfiniBand */
+    ETH_HLEN_VLAN = 14 + 4,
+    FIRST_ROOM = 16,
+};
+
+void cxemu_nic_lock(struct cxemu_nic *nic)
+{
+    pthread_mutex_lock(&nic->lock);
+}
+
+void cxemu_nic_unlock(struct cxemu_nic *nic)
+{
+    pthread_mutex_unlock(&nic->lock);
+}
+
+int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item)
+{
+    void **items;
+
+    memcpy(&items, array, sizeof(items));
+
+    if (*count == *room) {
+        uint32_t more = *room ? *room * 2 : FIRST_ROOM;
+        items = realloc(items, more * sizeof(*items));
+        if (!items)
+            return -ENOMEM;
+        memcpy(array, &items, sizeof(items));
+        *room = more;
+    }
+    items[(*count)++] = item;
+    return 0;
+}
+
+void cxemu_array_remove(void *array, uint32_t *count, const void *item)
+{
+    void **items = array;
+
+    for (uint32_t i = 0; i < *count; i++) {
+        if (items[i] == item) {
+            items[i] = items[--*count];
+            return;
+        }
+    }
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void tell(struct cxemu_nic *nic, enum cxemu_event event)
+{
+    for (uint32_t i = 0; i < nic->listener_count; i++)
+        nic->listeners[i]->fn(nic->listeners[i]->cookie, event);
+}
+
+/* Link state follows the administrator and the wire; those who listen hear of a change. */
+static void link_update(struct cxemu_nic *nic)
+{
+    bool up = nic->link_admin && !nic->failed && nic->wire && nic->wire->ops->carrier(nic->wire);
+
+    if (up == nic->link_up)
+        return;
+    nic->link_up = up;
+    if (!nic->failed)
+        tell(nic, up ? CXEMU_EVENT_PORT_ACTIVE : CXEMU_EVENT_PORT_ERR);
+}
+
+static void end_set(struct cxemu_nic *nic, bool up)
+{
+    if (nic->wire && nic->wire->ops->end_set)
+        nic->wire->ops->end_set(nic->wire, up);
+}
+
+static void release_parts(const struct cxemu_nic_attr *attr)
+{
+    if (attr->wire)
+        attr->wire->ops->destroy(attr->wire);
+    if (attr->netdev_fd >= 0)
+        close(attr->netdev_fd);
+}
+
+int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
+{
+    struct cxemu_nic *nic;
+    int rc = -EINVAL;
+
+    if (attr->mtu_bytes < CXEMU_MTU_MIN || attr->mtu_bytes > CXEMU_MTU_MAX)
+        goto release;
+    rc = -ENOMEM;
+    nic = calloc(1, sizeof(*nic));
+    if (!nic)
+        goto release;
+    nic->attr = *attr;
+    nic->wire = attr->wire;
+    nic->frame_max = attr->mtu_bytes + ETH_HLEN_VLAN;
+    nic->next_number = FIRST_NUMBER;
+    nic->link_admin = true;
+    nic->now_ns = clock_ns();
+    if (attr->netdev_fd >= 0) {
+        rc = cxemu_netdev_create(attr->netdev_fd, &nic->netdev);
+        if (rc)
+            goto free_nic;
+    }
+    pthread_mutex_init(&nic->lock, NULL);
+    end_set(nic, true);
+    link_update(nic);
+    *out = nic;
+    return 0;
+
+free_nic:
+    free(nic);
+    if (attr->wire)
+        attr->wire->ops->destroy(attr->wire);
+    return rc;
+release:
+    release_parts(attr);
+    return rc;
+}
+
+void cxemu_nic_destroy(struct cxemu_nic *nic)
+{
+    if (nic->wire)
+        nic->wire->ops->destroy(nic->wire);
+    if (nic->netdev)
+        cxemu_netdev_destroy(nic->netdev);
+    for (uint32_t i = 0; i < nic->listener_count; i++)
+        free(nic->listeners[i]);
+    free(nic->listeners);
+    free(nic->qps);
+    free(nic->cqs);
+    free(nic->mrs.slots);
+    pthread_mutex_destroy(&nic->lock);
+    free(nic);
+}
+
+int cxemu_nic_listen(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie)
+{
+    struct cxemu_listener *listener = malloc(sizeof(*listener));
+    int rc;
+
+    if (!listener)
+        return -ENOMEM;
+    *listener = (struct cxemu_listener){fn, cookie};
+    cxemu_nic_lock(nic);
+    rc = cxemu_array_add(&nic->listeners, &nic->listener_count, &nic->listener_room, listener);
+    cxemu_nic_unlock(nic);
+    if (rc)
+        free(listener);
+    return rc;
+}
+
+void cxemu_nic_unlisten(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie)
+{
+    cxemu_nic_lock(nic);
+    for (uint32_t i = 0; i < nic->listener_count; i++) {
+        struct cxemu_listener *listener = nic->listeners[i];
+        if (listener->fn == fn && listener->cookie == cookie) {
+            cxemu_array_remove(nic->listeners, &nic->listener_count, listener);
+            free(listener);
+            break;
+        }
+    }
+    cxemu_nic_unlock(nic);
+}
+
+void cxemu_nic_link_set(struct cxemu_nic *nic, bool up)
+{
+    cxemu_nic_lock(nic);
+    nic->link_admin = up;
+    end_set(nic, up);
+    link_update(nic);
+    cxemu_nic_unlock(nic);
+}
+
+bool cxemu_nic_link_is_up(struct cxemu_nic *nic)
+{
+    bool up;
+
+    cxemu_nic_lock(nic);
+    link_update(nic);
+    up = nic->link_up;
+    cxemu_nic_unlock(nic);
+    return up;
+}
+
+void cxemu_nic_fail(struct cxemu_nic *nic)
+{
+    cxemu_nic_lock(nic);
+    if (!nic->failed) {
+        nic->failed = true;
+        end_set(nic, false);
+        link_update(nic);
+        tell(nic, CXEMU_EVENT_DEVICE_FATAL);
+    }
+    cxemu_nic_unlock(nic);
+}
+
+static uint64_t wire_stat(struct cxemu_nic *nic, const char *name)
+{
+    static const char *const names[CXEMU_WIRE_STATS] = {
+        [CXEMU_WIRE_LOST] = "wire_lost_packets",
+        [CXEMU_WIRE_RX_INVALID] = "wire_rx_invalid_packets",
+        [CXEMU_WIRE_TX_FAILED] = "wire_tx_failed_packets",
+    };
+
+    for (unsigned i = 0; nic->wire && i < CXEMU_WIRE_STATS; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return nic->wire->ops->stat(nic->wire, (enum cxemu_wire_stat)i);
+    }
+    return 0;
+}
+
+uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name)
+{
+    const uint64_t *counter = cxemu_counters_find(&nic->counters, name);
+    uint64_t value;
+
+    cxemu_nic_lock(nic);
+    value = counter ? *counter : wire_stat(nic, name);
+    cxemu_nic_unlock(nic);
+    return value;
+}
+
+uint64_t cxemu_nic_clock(struct cxemu_nic *nic)
+{
+    (void)nic; /* one clock for all: timestamps of two ports compare */
+    return clock_ns();
+}
+
+/* Each queue gets the budget; who begins rotates, so that a full wire starves nobody. */
+static int pump_queues(struct cxemu_nic *nic, unsigned budget)
+{
+    int moved = 0;
+
+    for (uint32_t i = 0; i < nic->qp_count; i++) {
+        struct cxemu_qp *qp = nic->qps[(nic->next_qp + i) % nic->qp_count];
+        moved += cxemu_sq_run(qp, budget);
+        if (qp->rq_error)
+            moved += cxemu_rq_flush(qp, budget);
+    }
+    nic->next_qp++;
+    return moved;
+}
+
+int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
+{
+    int moved = 0;
+
+    cxemu_nic_lock(nic);
+    link_update(nic);
+    if (!nic->failed) {
+        nic->now_ns = clock_ns();
+        moved += pump_queues(nic, budget);
+        if (nic->netdev)
+            moved += cxemu_netdev_pump(nic->netdev, nic, budget);
+        if (nic->wire) {
+            nic->wire->ops->tx_flush(nic->wire);
+            moved += cxemu_port_rx(nic, budget);
+        }
+        for (uint32_t i = 0; i < nic->cq_count; i++)
+            cxemu_cq_notify(nic->cqs[i]);
+    }
+    cxemu_nic_unlock(nic);
+    return moved;
+}
+
+int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n)
+{
+    int count = 0;
+    int fd;
+
+    fd = nic->wire ? nic->wire->ops->poll_fd(nic->wire) : -1;
+    if (fd >= 0 && count < n)
+        fds[count++] = fd;
+    fd = nic->netdev ? cxemu_netdev_fd(nic->netdev) : -1;
+    if (fd >= 0 && count < n)
+        fds[count++] = fd;
+    return count;
+}
