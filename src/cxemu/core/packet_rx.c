@@ -29,7 +29,7 @@ enum {
     TPID_CVLAN = 0x8100,
 };
 
-static_assert(SLOT_BYTES >= CXEMU_FRAME_MAX, "a slot holds any frame");
+static_assert((int)SLOT_BYTES >= (int)CXEMU_FRAME_MAX, "a slot holds any frame");
 
 struct message {
     struct virtio_net_hdr hdr;

@@ -30,7 +30,7 @@ enum {
     CARRIER_EVERY_NS = 20 * 1000 * 1000,
 };
 
-static_assert(SLOT_BYTES >= CXEMU_FRAME_MAX, "a slot holds any frame");
+static_assert((int)SLOT_BYTES >= (int)CXEMU_FRAME_MAX, "a slot holds any frame");
 
 struct packet_wire {
     struct cxemu_wire wire;
