@@ -36,7 +36,7 @@ RS_API RS_MUST_USE int rs_udp_open(struct rs_stack *stack, const struct rs_endpo
 
 /* Sends one datagram, copied; `to` NULL: the connected remote. Longer than the MTU is fragmented
  * (IPv4), up to 65,507 bytes. Returns len; -EMSGSIZE, -EDESTADDRREQ, -ENETUNREACH, -ENOBUFS,
- * -EINVAL. */
+ * -EHOSTUNREACH (the next hop lately did not answer ARP), -EINVAL. */
 RS_API RS_MUST_USE ssize_t rs_udp_send(struct rs_udp *udp, const struct rs_endpoint *to,
                                        const void *bytes, size_t len);
 

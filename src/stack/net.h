@@ -8,6 +8,10 @@
 
 #include "stack/stack.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A received packet, parsed and checked up to its transport header. The buffer is borrowed for the
  * call: who keeps it takes a reference. */
 struct rs_rx_pkt {
@@ -17,8 +21,10 @@ struct rs_rx_pkt {
     struct rs_ip src, dst;
     struct rs_mac src_mac;
     uint8_t proto, ttl, tos;
-    bool l4_csum_ok;   /* the NIC verified it; else the transport must */
-    bool is_broadcast; /* link or IP broadcast or multicast: TCP ignores those */
+    uint8_t ip_header_bytes; /* the IP header as received lies right before l4 (of a reassembled
+                                packet: the first fragment's) */
+    bool l4_csum_ok;         /* the NIC verified it; else the transport must */
+    bool is_broadcast;       /* link or IP broadcast or multicast: TCP ignores those */
 };
 
 /* A packet to send, as a transport makes it: `head` is a fresh buffer (hwtap_buf_alloc) whose data
@@ -97,4 +103,7 @@ void rs_tcp_destroy(struct rs_stack *stack);
 /* Once a turn, after input and timers: send what connections owe (delayed ACK decisions, data). */
 void rs_tcp_flush(struct rs_stack *stack);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

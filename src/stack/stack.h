@@ -16,6 +16,10 @@
 
 #include <rawstack/rawstack.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct rs_net;  /* ARP table, routes, fragments: net_state.h */
 struct rs_tcps; /* connections, listeners, TIME-WAIT: tcp_state.h */
 struct rs_udps; /* sockets: udp.c */
@@ -32,6 +36,8 @@ struct rs_stack {
     struct rs_tcps *tcp;
     struct rs_udps *udp;
     uint64_t counters[RS_COUNTER_COUNT]; /* counters.h: one enum, one name table */
+    uint64_t log_refill_ns;              /* of log_tokens, the lines that may be logged now */
+    uint32_t log_tokens;
 };
 
 static inline void rs_count(struct rs_stack *stack, enum rs_counter_id id)
@@ -47,4 +53,7 @@ void rs_steer_del(struct rs_stack *stack, uint64_t rule);
 void rs_log(struct rs_stack *stack, enum rs_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __cplusplus
+}
+#endif
 #endif

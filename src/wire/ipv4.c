@@ -41,6 +41,17 @@ enum rs_ipv4_verdict rs_ipv4_parse(const uint8_t *bytes, uint32_t len, struct rs
     return out->total_bytes <= len ? RS_IPV4_OK : RS_IPV4_TRUNCATED;
 }
 
+bool rs_ipv4_parse_quoted(const uint8_t *bytes, uint32_t len, struct rs_ipv4 *out)
+{
+    enum rs_ipv4_verdict verdict;
+
+    if (len < RS_IPV4_BYTES)
+        return false;
+    verdict =
+        rs_ipv4_parse(bytes, len, out); /* TRUNCATED: all fields are read, the rest is short */
+    return (verdict == RS_IPV4_OK || verdict == RS_IPV4_TRUNCATED) && out->header_bytes <= len;
+}
+
 bool rs_ipv4_csum_is_ok(const uint8_t *bytes, const struct rs_ipv4 *header)
 {
     return rs_csum_of(bytes, header->header_bytes) == 0;

@@ -51,6 +51,8 @@ enum rs_ipv4_verdict {
 /* Structure only; `out` is valid on RS_IPV4_OK. */
 RS_MUST_USE enum rs_ipv4_verdict rs_ipv4_parse(const uint8_t *bytes, uint32_t len,
                                                struct rs_ipv4 *out);
+/* A header as an ICMP error quotes it: whole, but what follows may be cut off. */
+RS_MUST_USE bool rs_ipv4_parse_quoted(const uint8_t *bytes, uint32_t len, struct rs_ipv4 *out);
 /* Of a header that parsed. */
 RS_MUST_USE bool rs_ipv4_csum_is_ok(const uint8_t *bytes, const struct rs_ipv4 *header);
 /* Writes 20 bytes (no options) with the checksum; header_bytes is ignored. */
