@@ -100,6 +100,7 @@ struct cxemu_nic {
 /* nic.c */
 void cxemu_nic_lock(struct cxemu_nic *nic);
 void cxemu_nic_unlock(struct cxemu_nic *nic);
+void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may have changed */
 /* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
 void cxemu_array_remove(void *array, uint32_t *count, const void *item);

@@ -74,7 +74,7 @@ static void tell(struct cxemu_nic *nic, enum cxemu_event event)
 }
 
 /* Link state follows the administrator and the wire; those who listen hear of a change. */
-static void link_update(struct cxemu_nic *nic)
+void cxemu_nic_link_update(struct cxemu_nic *nic)
 {
     bool up = nic->link_admin && !nic->failed && nic->wire && nic->wire->ops->carrier(nic->wire);
 
@@ -123,7 +123,7 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
     }
     pthread_mutex_init(&nic->lock, NULL);
     end_set(nic, true);
-    link_update(nic);
+    cxemu_nic_link_update(nic);
     *out = nic;
     return 0;
 
@@ -188,7 +188,7 @@ void cxemu_nic_link_set(struct cxemu_nic *nic, bool up)
     cxemu_nic_lock(nic);
     nic->link_admin = up;
     end_set(nic, up);
-    link_update(nic);
+    cxemu_nic_link_update(nic);
     cxemu_nic_unlock(nic);
 }
 
@@ -197,7 +197,7 @@ bool cxemu_nic_link_is_up(struct cxemu_nic *nic)
     bool up;
 
     cxemu_nic_lock(nic);
-    link_update(nic);
+    cxemu_nic_link_update(nic);
     up = nic->link_up;
     cxemu_nic_unlock(nic);
     return up;
@@ -209,7 +209,7 @@ void cxemu_nic_fail(struct cxemu_nic *nic)
     if (!nic->failed) {
         nic->failed = true;
         end_set(nic, false);
-        link_update(nic);
+        cxemu_nic_link_update(nic);
         tell(nic, CXEMU_EVENT_DEVICE_FATAL);
     }
     cxemu_nic_unlock(nic);
@@ -267,7 +267,7 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     int moved = 0;
 
     cxemu_nic_lock(nic);
-    link_update(nic);
+    cxemu_nic_link_update(nic);
     if (!nic->failed) {
         nic->now_ns = clock_ns();
         moved += pump_queues(nic, budget);

@@ -130,6 +130,7 @@ static void drain(struct cxemu_qp *qp)
     const struct timespec pause = {0, DRAIN_PAUSE_NS};
     struct cxemu_nic *nic = qp->nic;
 
+    cxemu_nic_link_update(nic);
     for (int i = 0; i < DRAIN_TRIES; i++) {
         while (cxemu_sq_run(qp, QUEUE_MAX) > 0) {
         }
