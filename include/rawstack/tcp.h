@@ -126,7 +126,7 @@ struct rs_tcp_info {
     uint32_t segs_out, segs_in, retransmits, rto_fired, fast_recoveries;
     uint32_t send_queued_bytes, unacked_bytes, held_bytes, ooo_bytes;
 };
-RS_API void rs_tcp_info(const struct rs_tcp *conn, struct rs_tcp_info *out);
+RS_API void rs_tcp_info_read(const struct rs_tcp *conn, struct rs_tcp_info *out);
 
 #ifdef __cplusplus
 }
