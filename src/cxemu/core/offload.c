@@ -11,6 +11,7 @@
 #include "wire/packet.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 
 /* Newer than the header of some distributions. */

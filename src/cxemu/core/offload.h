@@ -10,12 +10,14 @@
 #ifndef CXEMU_CORE_OFFLOAD_H
 #define CXEMU_CORE_OFFLOAD_H
 
-#include <linux/virtio_net.h>
 #include <rawstack/types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Declared only: the kernel's header has a field named `class`, which C++ does not read. */
+struct virtio_net_hdr;
 
 struct cxemu_offload {
     const uint8_t *frame; /* the caller's, until the last segment */
