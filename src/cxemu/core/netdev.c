@@ -24,7 +24,7 @@ struct cxemu_netdev {
     int fd;
     struct cxemu_offload offload; /* the frame that is being sent, perhaps in segments */
     bool has_frame;
-    uint8_t buf[sizeof(struct virtio_net_hdr) + SUPER_FRAME_MAX];
+    uint8_t buf[sizeof(struct cxemu_vnet_hdr) + SUPER_FRAME_MAX];
 };
 
 int cxemu_netdev_create(int fd, struct cxemu_netdev **out)
@@ -60,7 +60,7 @@ int cxemu_netdev_fd(const struct cxemu_netdev *netdev)
 
 int cxemu_netdev_write(struct cxemu_netdev *netdev, const uint8_t *frame, uint32_t len)
 {
-    struct virtio_net_hdr hdr = {0};
+    struct cxemu_vnet_hdr hdr = {0};
     struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {(void *)(uintptr_t)frame, len}};
 
     return writev(netdev->fd, iov, 2) < 0 ? -errno : 0;
@@ -69,8 +69,8 @@ int cxemu_netdev_write(struct cxemu_netdev *netdev, const uint8_t *frame, uint32
 /* The next frame from the kernel into buf. */
 static bool fetch(struct cxemu_netdev *netdev, struct cxemu_nic *nic)
 {
-    const uint32_t hdr_len = sizeof(struct virtio_net_hdr);
-    struct virtio_net_hdr hdr;
+    const uint32_t hdr_len = sizeof(struct cxemu_vnet_hdr);
+    struct cxemu_vnet_hdr hdr;
     ssize_t n = read(netdev->fd, netdev->buf, sizeof(netdev->buf));
 
     if (n < (ssize_t)hdr_len)

@@ -10,14 +10,16 @@
 #include "wire/checksum.h"
 #include "wire/packet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_net.h>
+#include <stddef.h>
 #include <string.h>
 
-/* Newer than the header of some distributions. */
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
+static_assert(sizeof(struct cxemu_vnet_hdr) == sizeof(struct virtio_net_hdr), "virtio 5.1.6");
+static_assert(offsetof(struct cxemu_vnet_hdr, csum_offset) ==
+                  offsetof(struct virtio_net_hdr, csum_offset),
+              "virtio 5.1.6");
 
 enum {
     IPV4_TOTAL_AT = 2,
@@ -37,7 +39,7 @@ enum {
 
 /* The kernel left the pseudo header's sum in the checksum field: adding up from csum_start, field
  * included, gives the whole. */
-static int finish_checksum(const struct virtio_net_hdr *hdr, uint8_t *frame, uint32_t len)
+static int finish_checksum(const struct cxemu_vnet_hdr *hdr, uint8_t *frame, uint32_t len)
 {
     uint32_t start = hdr->csum_start;
     uint32_t field = start + hdr->csum_offset;
@@ -50,18 +52,18 @@ static int finish_checksum(const struct virtio_net_hdr *hdr, uint8_t *frame, uin
     return 0;
 }
 
-static int gso_begin(struct cxemu_offload *o, const struct virtio_net_hdr *hdr)
+static int gso_begin(struct cxemu_offload *o, const struct cxemu_vnet_hdr *hdr)
 {
-    uint8_t type = hdr->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+    uint8_t type = hdr->gso_type & (uint8_t)~CXEMU_VNET_GSO_ECN;
     struct rs_packet pkt;
 
-    if (type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6 &&
-        type != VIRTIO_NET_HDR_GSO_UDP_L4)
+    if (type != CXEMU_VNET_GSO_TCPV4 && type != CXEMU_VNET_GSO_TCPV6 &&
+        type != CXEMU_VNET_GSO_UDP_L4)
         return -EOPNOTSUPP;
     if (rs_packet_parse(o->frame, o->len, &pkt) < 0 || !pkt.has_ports || pkt.is_fragment ||
         !pkt.payload_off || !hdr->gso_size)
         return -EINVAL;
-    o->is_tcp = type != VIRTIO_NET_HDR_GSO_UDP_L4;
+    o->is_tcp = type != CXEMU_VNET_GSO_UDP_L4;
     if (pkt.ip_proto != (o->is_tcp ? PROTO_TCP : PROTO_UDP))
         return -EINVAL;
     o->ip_version = pkt.ip_version;
@@ -73,15 +75,15 @@ static int gso_begin(struct cxemu_offload *o, const struct virtio_net_hdr *hdr)
     return 0;
 }
 
-int cxemu_offload_begin(struct cxemu_offload *o, const struct virtio_net_hdr *hdr, uint8_t *frame,
+int cxemu_offload_begin(struct cxemu_offload *o, const struct cxemu_vnet_hdr *hdr, uint8_t *frame,
                         uint32_t len)
 {
     *o = (struct cxemu_offload){.frame = frame, .len = len};
     if (len < 14)
         return -EINVAL;
-    if (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE)
+    if (hdr->gso_type != CXEMU_VNET_GSO_NONE)
         return gso_begin(o, hdr); /* each segment gets checksums of its own */
-    if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+    if (hdr->flags & CXEMU_VNET_NEEDS_CSUM)
         return finish_checksum(hdr, frame, len);
     return 0;
 }

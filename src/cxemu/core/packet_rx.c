@@ -33,7 +33,7 @@ enum {
 static_assert((int)SLOT_BYTES >= (int)CXEMU_FRAME_MAX, "a slot holds any frame");
 
 struct message {
-    struct virtio_net_hdr hdr;
+    struct cxemu_vnet_hdr hdr;
     struct iovec iov[2];
     char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
     uint8_t bytes[HEADROOM + SUPER_FRAME_MAX];

@@ -10,6 +10,7 @@
 #include "cxemu/core/nic.h"
 #include "cxemu/core/wire_mem.h"
 
+#include "base/order.h"
 #include "wire/packet.h"
 
 #include <cstring>

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Steering: every field with its near misses, priorities, sharing, conflicts, defaults, limits.
+#include "rig.h"
+
+#include <functional>
+
+using namespace rig;
+
+namespace
+{
+
+struct Steer : Pair {
+    Steer() : tx(port(1))
+    {
+        for (Port *&q : q_) {
+            q = port(0);
+            q->recv(60);
+        }
+    }
+    /* Which of the four queues get a copy of the frame, as "02"; "-" none. */
+    std::string where(const Bytes &frame)
+    {
+        tx->qp.send_inline(frame, 0, false);
+        settle();
+        std::string got;
+        for (int i = 0; i < 4; i++) {
+            for (const Completion &c : q_[i]->rcq.drain()) {
+                got += char('0' + i);
+                last_tag = c.tag();
+                q_[i]->recv(1);
+            }
+        }
+        return got.empty() ? "-" : got;
+    }
+    std::string where(const Frame &f)
+    {
+        return where(f.build());
+    }
+    cxemu_qp *q(int i)
+    {
+        return q_[i]->qp.qp;
+    }
+    Port *tx;
+    Port *q_[4];
+    uint32_t last_tag = 0;
+};
+
+/* A rule on one field takes the frame, and none that differs from it in that field alone. */
+TEST_F(Steer, EachFieldMatchesAlone)
+{
+    Frame udp, tcp = Frame::tcp(), v6 = Frame::v6(), tcp6 = Frame::tcp(6);
+    struct Case {
+        const char *name;
+        Rule rule;
+        Frame hit;
+        std::vector<std::function<void(Frame &)>> misses;
+    };
+    auto rule = [&] { return Rule(q(0)); };
+    const Bytes ip1 = {10, 0, 0, 1}, ip2 = {10, 0, 0, 2};
+    const std::vector<Case> cases = {
+        {"dmac",
+         rule().dmac(mac_of(1)),
+         udp,
+         {[](Frame &f) { f.dst.bytes[5] ^= 1; }, [](Frame &f) { f.dst.bytes[0] ^= 0x40; }}},
+        {"smac",
+         rule().smac(mac_of(2)),
+         udp,
+         {[](Frame &f) { f.src.bytes[5] ^= 1; }, [](Frame &f) { f.src.bytes[3] ^= 0x80; }}},
+        {"ethertype ipv4",
+         rule().field(6, be16(0x0800)),
+         udp,
+         {[&](Frame &f) { f = v6; }, [](Frame &f) { f.version = 0; }}},
+        {"ethertype unknown",
+         rule().field(6, be16(0x88b5)),
+         [&] {
+             Frame f;
+             f.version = 0;
+             return f;
+         }(),
+         {[](Frame &f) { f.version = 4; }}},
+        {"ip version 4", rule().ip_version(4), udp, {[&](Frame &f) { f = v6; }}},
+        {"ip version 6", rule().ip_version(6), v6, {[&](Frame &f) { f = udp; }}},
+        {"protocol", rule().proto(17), udp, {[](Frame &f) { f.proto = 6; }}},
+        {"protocol in v6",
+         rule().ip_version(6).proto(6),
+         tcp6,
+         {[](Frame &f) { f.proto = 17; }, [&](Frame &f) { f = tcp; }}},
+        {"src ipv4",
+         rule().src4(ip2),
+         udp,
+         {[](Frame &f) { f.sip[3] ^= 1; }, [](Frame &f) { f.sip[0] ^= 0x80; }}},
+        {"dst ipv4",
+         rule().dst4(ip1),
+         udp,
+         {[](Frame &f) { f.dip[3] ^= 1; }, [](Frame &f) { std::swap(f.sip, f.dip); }}},
+        {"src ipv6",
+         rule().field(32, v6.sip),
+         v6,
+         {[](Frame &f) { f.sip[15] ^= 1; }, [](Frame &f) { f.sip[0] ^= 1; },
+          [](Frame &f) { f.sip[8] ^= 0x10; }}},
+        {"dst ipv6",
+         rule().field(48, v6.dip),
+         v6,
+         {[](Frame &f) { f.dip[15] ^= 1; }, [](Frame &f) { std::swap(f.sip, f.dip); }}},
+        {"udp sport",
+         rule().udp_sport(1111),
+         udp,
+         {[](Frame &f) { f.sport ^= 1; }, [](Frame &f) { f.proto = 6; },
+          [](Frame &f) { std::swap(f.sport, f.dport); }}},
+        {"udp dport",
+         rule().udp_dport(2222),
+         udp,
+         {[](Frame &f) { f.dport ^= 0x100; }, [](Frame &f) { f.proto = 6; }}},
+        {"tcp sport",
+         rule().tcp_sport(1111),
+         tcp,
+         {[](Frame &f) { f.sport ^= 1; }, [](Frame &f) { f.proto = 17; }}},
+        {"tcp dport",
+         rule().tcp_dport(2222),
+         tcp6,
+         {[](Frame &f) { f.dport ^= 1; }, [](Frame &f) { f.proto = 17; }}},
+        {"tcp flags",
+         rule().field(19, {0x02}, {0x02}),
+         [&] {
+             Frame f = tcp;
+             f.tcp_flags = 0x12;
+             return f;
+         }(),
+         {[](Frame &f) { f.tcp_flags = 0x10; }}},
+        {"dscp",
+         rule().field(17, {0x20}, {0xfc}),
+         [&] {
+             Frame f;
+             f.tos = 0x22;
+             return f;
+         }(),
+         {[](Frame &f) { f.tos = 0x26; }, [](Frame &f) { f.tos = 0; }}},
+        {"ecn",
+         rule().field(17, {0x03}, {0x03}),
+         [&] {
+             Frame f = v6;
+             f.tos = 0xb3;
+             return f;
+         }(),
+         {[](Frame &f) { f.tos = 0xb2; }}},
+        {"ttl", rule().field(27, {64}), udp, {[](Frame &f) { f.ttl = 63; }}},
+        {"is a fragment",
+         rule().field(18, {0x20}, {0x20}),
+         [&] {
+             Frame f;
+             f.frag = 0x2000;
+             return f;
+         }(),
+         {[](Frame &f) { f.frag = 0; }, [](Frame &f) { f.frag = 0x4000; }}},
+        {"has a c-tag",
+         rule().field(18, {0x80}, {0x80}),
+         [&] {
+             Frame f;
+             f.vlan_tpid = 0x8100;
+             return f;
+         }(),
+         {[](Frame &f) { f.vlan_tpid = 0; }, [](Frame &f) { f.vlan_tpid = 0x88a8; }}},
+        {"vid",
+         rule().field(18, {0x80}, {0x80}).field(14, be16(0x123), be16(0xfff)),
+         [&] {
+             Frame f;
+             f.vlan_tpid = 0x8100;
+             f.vlan_tci = 0xe123;
+             return f;
+         }(),
+         {[](Frame &f) { f.vlan_tci = 0xe122; }, [](Frame &f) { f.vlan_tpid = 0; }}},
+        {"prio",
+         rule().field(14, be16(0x6000), be16(0xe000)),
+         [&] {
+             Frame f;
+             f.vlan_tpid = 0x8100;
+             f.vlan_tci = 0x6001;
+             return f;
+         }(),
+         {[](Frame &f) { f.vlan_tci = 0x4001; }}},
+    };
+    for (const Case &c : cases) {
+        SCOPED_TRACE(c.name);
+        cxemu_flow *f = nullptr;
+        ASSERT_EQ(flow(c.rule, &f), 0);
+        EXPECT_EQ(where(c.hit), "0");
+        for (size_t i = 0; i < c.misses.size(); i++) {
+            Frame miss = c.hit;
+            c.misses[i](miss);
+            EXPECT_EQ(where(miss), "-") << "miss " << i;
+        }
+        cxemu_flow_destroy(f);
+        EXPECT_EQ(where(c.hit), "-");
+    }
+}
+
+TEST_F(Steer, PortsBehindAVlanTagAndNotInFragments)
+{
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222)), 0);
+    Frame f;
+    f.vlan_tpid = 0x8100;
+    EXPECT_EQ(where(f), "0");
+    f.frag = 0x2000;
+    EXPECT_EQ(where(f), "-");
+    f.frag = 0x0001;
+    EXPECT_EQ(where(f), "-");
+}
+
+TEST_F(Steer, PartialMasks)
+{
+    ASSERT_EQ(flow(Rule(q(0)).field(60, {10, 0, 0, 0}, {0xff, 0xff, 0xff, 0})), 0);
+    ASSERT_EQ(flow(Rule(q(1)).field(30, be16(0x1000), be16(0xf000))), 0);
+    Frame f;
+    EXPECT_EQ(where(f), "0");
+    f.dip = {10, 0, 0, 200};
+    EXPECT_EQ(where(f), "0");
+    f.dip = {10, 0, 1, 1};
+    EXPECT_EQ(where(f), "-");
+    f.dport = 0x1fff;
+    EXPECT_EQ(where(f), "1");
+}
+
+TEST_F(Steer, ValueBitsOutsideTheMaskDoNotMatter)
+{
+    Rule r = Rule(q(0)).udp_dport(2222);
+    r.attr.value[60] = 0xee; /* mask is 0 there */
+    ASSERT_EQ(flow(r), 0);
+    EXPECT_EQ(where(Frame()), "0");
+}
+
+TEST_F(Steer, LowerPriorityNumberWins)
+{
+    ASSERT_EQ(flow(Rule(q(3), 15)), 0);
+    ASSERT_EQ(flow(Rule(q(1), 1).udp_dport(2222)), 0);
+    ASSERT_EQ(flow(Rule(q(0), 0).udp_dport(2223)), 0);
+    Frame f;
+    EXPECT_EQ(where(f), "1");
+    f.dport = 2223;
+    EXPECT_EQ(where(f), "0");
+    f.dport = 2224;
+    EXPECT_EQ(where(f), "3");
+    EXPECT_EQ(flow(Rule(q(0), CXEMU_FLOW_PRIOS)), -ENOMEM);
+}
+
+TEST_F(Steer, WithinAPriorityTheFirstMaskCreatedWins)
+{
+    ASSERT_EQ(flow(Rule(q(0), 3).udp_dport(2222)), 0);
+    ASSERT_EQ(flow(Rule(q(1), 3).dmac(mac_of(1))), 0);
+    EXPECT_EQ(where(Frame()), "0");
+    Frame f;
+    f.dport = 1;
+    EXPECT_EQ(where(f), "1");
+}
+
+TEST_F(Steer, IdenticalRulesCopyToEachQueueOnce)
+{
+    cxemu_flow *a, *b, *again;
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222).tag(7), &a), 0);
+    ASSERT_EQ(flow(Rule(q(2)).udp_dport(2222).tag(7), &b), 0);
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222).tag(7), &again), 0);
+    EXPECT_EQ(where(Frame()), "02");
+    EXPECT_EQ(last_tag, 7u);
+    EXPECT_EQ(counter(0, "rx_steered_packets"), 1u);
+    cxemu_flow_destroy(a);
+    EXPECT_EQ(where(Frame()), "02") << "an identical rule still holds the queue";
+    cxemu_flow_destroy(again);
+    EXPECT_EQ(where(Frame()), "2");
+    cxemu_flow_destroy(b);
+    EXPECT_EQ(where(Frame()), "-");
+}
+
+TEST_F(Steer, ConflictsAreEexist)
+{
+    Rule drop(nullptr);
+    drop.udp_dport(2222);
+    drop.attr.drop = true;
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222).tag(7)), 0);
+    EXPECT_EQ(flow(Rule(q(1)).udp_dport(2222).tag(8)), -EEXIST);
+    EXPECT_EQ(flow(drop), -EEXIST);
+    EXPECT_EQ(where(Frame()), "0");
+    /* no tag of its own: compatible, and shares the entry's */
+    EXPECT_EQ(flow(Rule(q(1)).udp_dport(2222)), 0);
+    EXPECT_EQ(where(Frame()), "01");
+    EXPECT_EQ(last_tag, 7u);
+    /* another priority, another value: no conflict */
+    EXPECT_EQ(flow(Rule(q(1), 1).udp_dport(2222).tag(8)), 0);
+    EXPECT_EQ(flow(Rule(q(1)).udp_dport(2223).tag(8)), 0);
+    /* an untagged entry has the default tag, 0 */
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(1)), 0);
+    EXPECT_EQ(flow(Rule(q(1)).udp_dport(1).tag(9)), -EEXIST);
+}
+
+TEST_F(Steer, DropRules)
+{
+    Rule drop(nullptr);
+    drop.udp_dport(2222);
+    drop.attr.drop = true;
+    cxemu_flow *a, *b;
+    ASSERT_EQ(flow(Rule(q(0), 5)), 0);
+    ASSERT_EQ(flow(drop, &a), 0);
+    ASSERT_EQ(flow(drop, &b), 0);
+    EXPECT_EQ(where(Frame()), "-");
+    EXPECT_EQ(counter(0, "rx_dropped_by_rule"), 1u);
+    cxemu_flow_destroy(a);
+    EXPECT_EQ(where(Frame()), "-");
+    EXPECT_EQ(flow(Rule(q(1)).udp_dport(2222)), -EEXIST);
+    cxemu_flow_destroy(b);
+    EXPECT_EQ(where(Frame()), "0");
+}
+
+TEST_F(Steer, DontTrapDeliversAndGoesOn)
+{
+    Rule peek = Rule(q(1), 0).dmac(mac_of(1));
+    peek.attr.dont_trap = true;
+    ASSERT_EQ(flow(peek), 0);
+    EXPECT_EQ(where(Frame()), "1");
+    EXPECT_EQ(counter(0, "rx_dropped_no_match"), 0u);
+    ASSERT_EQ(flow(Rule(q(0), 0).udp_dport(2222)), 0);
+    EXPECT_EQ(where(Frame()), "01");
+    /* of a later priority: too late for frames that a regular rule has taken */
+    Rule late = Rule(q(2), 1).dmac(mac_of(1));
+    late.attr.dont_trap = true;
+    ASSERT_EQ(flow(late), 0);
+    EXPECT_EQ(where(Frame()), "01");
+    Frame other;
+    other.dport = 9;
+    EXPECT_EQ(where(other), "12");
+}
+
+TEST_F(Steer, MulticastOnlyRulesComeAfterAllPriorities)
+{
+    Frame f;
+    f.dst = rs_mac{{0x01, 0, 0x5e, 1, 2, 3}};
+    f.dip = {224, 1, 2, 3};
+    ASSERT_EQ(flow(Rule(q(0), 0).dmac(f.dst)), 0);
+    EXPECT_EQ(where(f), "0");
+    ASSERT_EQ(flow(Rule(q(1), 15).udp_dport(2222)), 0);
+    EXPECT_EQ(where(f), "1");
+    f.dport = 1;
+    EXPECT_EQ(where(f), "0");
+    /* by IPv4 address alone */
+    ASSERT_EQ(flow(Rule(q(2), 0).dst4({224, 9, 9, 9})), 0);
+    f.dst = mac_of(9);
+    f.dip = {224, 9, 9, 9};
+    EXPECT_EQ(where(f), "2");
+    f.dport = 2222;
+    EXPECT_EQ(where(f), "1");
+}
+
+TEST_F(Steer, DefaultsTakeWhatIsLeft)
+{
+    Rule all(q(0)), mc(q(1));
+    all.attr.type = CXEMU_FLOW_ALL_DEFAULT;
+    mc.attr.type = CXEMU_FLOW_MC_DEFAULT;
+    Frame ucast, mcast;
+    mcast.dst = rs_mac{{0x33, 0x33, 0, 0, 0, 1}};
+    cxemu_flow *f;
+    ASSERT_EQ(flow(mc, &f), 0);
+    EXPECT_EQ(where(ucast), "-");
+    EXPECT_EQ(where(mcast), "1");
+    ASSERT_EQ(flow(all), 0);
+    EXPECT_EQ(where(ucast), "0");
+    EXPECT_EQ(where(mcast), "01");
+    ASSERT_EQ(flow(Rule(q(2), 15).udp_dport(2222)), 0);
+    EXPECT_EQ(where(ucast), "2");
+    EXPECT_EQ(where(mcast), "2");
+    ucast.dport = mcast.dport = 5;
+    ucast.dst = mac_of(77); /* somebody else's address */
+    EXPECT_EQ(where(ucast), "0");
+    cxemu_flow_destroy(f);
+    EXPECT_EQ(where(mcast), "0");
+    EXPECT_EQ(flow(Rule(all).tag(1)), -EINVAL);
+}
+
+TEST_F(Steer, RefusesContradictions)
+{
+    Rule none(nullptr), both(q(0));
+    both.attr.drop = true;
+    EXPECT_EQ(flow(none), -EINVAL);
+    EXPECT_EQ(flow(both), -EINVAL);
+    EXPECT_EQ(flow(Rule(q(0)).tag(1 << 24)), -EINVAL);
+    EXPECT_EQ(flow(Rule(q(0)).tag((1 << 24) - 1)), 0);
+    where(Frame());
+    EXPECT_EQ(last_tag, uint32_t(1 << 24) - 1);
+}
+
+TEST_F(Steer, NoMatchIsCounted)
+{
+    ASSERT_EQ(flow(Rule(q(0)).udp_dport(1)), 0);
+    EXPECT_EQ(where(Frame()), "-");
+    EXPECT_EQ(counter(0, "rx_dropped_no_match"), 1u);
+    EXPECT_EQ(counter(0, "rx_packets"), 1u);
+    EXPECT_EQ(counter(0, "rx_steered_packets"), 0u);
+}
+
+TEST_F(Steer, ManyRulesOfOneMaskEachFindTheirs)
+{
+    for (unsigned p = 0; p < 5000; p++)
+        ASSERT_EQ(flow(Rule(q(int(p % 4))).udp_dport(uint16_t(p)).tag(p)), 0);
+    for (unsigned p = 0; p < 5100; p += 51) {
+        Frame f;
+        f.dport = uint16_t(p);
+        EXPECT_EQ(where(f), p < 5000 ? std::string(1, char('0' + p % 4)) : "-");
+        if (p < 5000) {
+            EXPECT_EQ(last_tag, p);
+        }
+    }
+}
+
+/* fs_core.c: six groups of 9362 entries, the rest one entry each; 65536 in all. */
+TEST_F(Steer, ATableHasLimits)
+{
+    auto rule = [&](uint32_t n) { return Rule(q(0), 2).field(60, be32(n)); };
+    uint32_t n = 0;
+    while (flow(rule(n)) == 0 && n < 70000)
+        n++;
+    EXPECT_EQ(n, 65536u);
+    EXPECT_EQ(flow(rule(n)), -ENOSPC);
+    EXPECT_EQ(flow(Rule(q(0), 2).udp_dport(1)), -ENOSPC) << "no room for another mask either";
+    EXPECT_EQ(flow(Rule(q(0), 3).udp_dport(1)), 0) << "each priority has a table of its own";
+    for (cxemu_flow *f : flows)
+        cxemu_flow_destroy(f);
+    flows.clear();
+    EXPECT_EQ(flow(rule(1)), 0);
+    EXPECT_EQ(flow(Rule(q(0), 2).udp_dport(1)), 0);
+}
+
+} // namespace

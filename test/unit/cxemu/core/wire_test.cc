@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The memory wire's losslessness and the lossy wire's determinism.
+#include "rig.h"
+
+extern "C" {
+#include "cxemu/core/wire_loss.h"
+}
+
+#include <thread>
+
+using namespace rig;
+
+namespace
+{
+
+struct Wires : testing::Test {
+    Wires()
+    {
+        EXPECT_EQ(cxemu_wire_mem_create(&a, &b), 0);
+    }
+    ~Wires() override
+    {
+        a->ops->destroy(a);
+        b->ops->destroy(b);
+    }
+    static bool put(cxemu_wire *w, uint32_t id, uint32_t len)
+    {
+        uint8_t *slot = w->ops->tx_slot(w, len);
+        if (!slot)
+            return false;
+        std::memset(slot, int(id), len);
+        std::memcpy(slot, &id, 4);
+        w->ops->tx_commit(w, len);
+        return true;
+    }
+    static std::vector<uint32_t> take(cxemu_wire *w, int max = 32)
+    {
+        std::vector<uint32_t> ids;
+        cxemu_frame frames[64];
+        int n = w->ops->rx(w, frames, max);
+        for (int i = 0; i < n; i++) {
+            uint32_t id;
+            std::memcpy(&id, frames[i].data, 4);
+            EXPECT_EQ(frames[i].data[frames[i].len - 1], uint8_t(id));
+            ids.push_back(id);
+        }
+        w->ops->rx_release(w);
+        return ids;
+    }
+    cxemu_wire *a, *b;
+};
+
+uint32_t length_of(uint32_t id)
+{
+    return 60 + id * 7919 % 8900;
+}
+
+TEST_F(Wires, KeepsOrderAndContentOfAllLengthsOverManyRounds)
+{
+    uint32_t sent = 0, got = 0;
+    while (got < 20000) {
+        while (sent < 20000 && put(a, sent, length_of(sent)))
+            sent++;
+        a->ops->tx_flush(a);
+        for (uint32_t id : take(b, int(got % 40 + 1)))
+            ASSERT_EQ(id, got++);
+    }
+}
+
+TEST_F(Wires, NothingIsSeenBeforeFlush)
+{
+    ASSERT_TRUE(put(a, 1, 100));
+    EXPECT_TRUE(take(b).empty());
+    a->ops->tx_flush(a);
+    EXPECT_EQ(take(b), std::vector<uint32_t>{1});
+}
+
+TEST_F(Wires, ASlotGivenUpIsNotSent)
+{
+    ASSERT_NE(a->ops->tx_slot(a, 5000), nullptr);
+    ASSERT_TRUE(put(a, 1, 100));
+    a->ops->tx_flush(a);
+    EXPECT_EQ(take(b), std::vector<uint32_t>{1});
+}
+
+TEST_F(Wires, TwoThreads)
+{
+    const uint32_t count = 30000;
+    std::thread producer([&] {
+        for (uint32_t i = 0; i < count;) {
+            if (put(a, i, 60 + i % 1400))
+                i++;
+            else
+                std::this_thread::yield();
+            if (i % 8 == 0)
+                a->ops->tx_flush(a);
+        }
+        a->ops->tx_flush(a);
+    });
+    uint32_t got = 0;
+    while (got < count) {
+        auto ids = take(b);
+        for (uint32_t id : ids)
+            ASSERT_EQ(id, got++);
+        if (ids.empty()) {
+            a->ops->carrier(a);
+            std::this_thread::yield();
+        }
+    }
+    producer.join();
+}
+
+TEST_F(Wires, CarrierNeedsBothEnds)
+{
+    EXPECT_FALSE(a->ops->carrier(a));
+    a->ops->end_set(a, true);
+    EXPECT_FALSE(a->ops->carrier(a));
+    b->ops->end_set(b, true);
+    EXPECT_TRUE(a->ops->carrier(a));
+    EXPECT_TRUE(b->ops->carrier(b));
+    a->ops->end_set(a, false);
+    EXPECT_FALSE(b->ops->carrier(b));
+}
+
+/* Which of n frames arrive through a lossy wire. */
+std::vector<uint32_t> survivors(uint32_t tx_ppm, uint32_t rx_ppm, uint64_t seed, bool receive,
+                                uint64_t *lost, uint32_t n = 20000, int burst = 32)
+{
+    cxemu_wire *a, *b, *lossy;
+    EXPECT_EQ(cxemu_wire_mem_create(&a, &b), 0);
+    cxemu_wire_loss_attr attr = {tx_ppm, rx_ppm, seed};
+    EXPECT_EQ(cxemu_wire_loss_create(a, &attr, &lossy), 0);
+    cxemu_wire *from = receive ? b : lossy, *to = receive ? lossy : b;
+    std::vector<uint32_t> all;
+    for (uint32_t sent = 0; sent < n;) {
+        for (int i = 0; i < burst && sent < n && Wires::put(from, sent, 60); i++)
+            sent++;
+        from->ops->tx_flush(from);
+        for (;;) {
+            auto ids = Wires::take(to, burst);
+            if (ids.empty())
+                break;
+            all.insert(all.end(), ids.begin(), ids.end());
+        }
+    }
+    *lost = lossy->ops->stat(lossy, CXEMU_WIRE_LOST);
+    EXPECT_EQ(*lost + all.size(), n);
+    lossy->ops->destroy(lossy);
+    b->ops->destroy(b);
+    return all;
+}
+
+TEST(Loss, IsAsRareAsAskedInEachDirection)
+{
+    for (bool receive : {false, true}) {
+        uint64_t lost;
+        survivors(receive ? 0 : 10000, receive ? 10000 : 0, 1, receive, &lost);
+        EXPECT_GT(lost, 150u);
+        EXPECT_LT(lost, 260u);
+        survivors(receive ? 10000 : 0, receive ? 0 : 10000, 1, receive, &lost);
+        EXPECT_EQ(lost, 0u) << "the other direction";
+    }
+}
+
+TEST(Loss, SameSeedSameTrace)
+{
+    uint64_t lost;
+    for (bool receive : {false, true}) {
+        auto one = survivors(50000, 50000, 7, receive, &lost);
+        EXPECT_EQ(one, survivors(50000, 50000, 7, receive, &lost));
+        EXPECT_EQ(one, survivors(50000, 50000, 7, receive, &lost, 20000, 5)) << "other bursts";
+        EXPECT_NE(one, survivors(50000, 50000, 8, receive, &lost));
+    }
+}
+
+TEST(Loss, AllAndNothing)
+{
+    uint64_t lost;
+    EXPECT_EQ(survivors(1000000, 0, 1, false, &lost, 100).size(), 0u);
+    EXPECT_EQ(survivors(0, 1000000, 1, true, &lost, 100).size(), 0u);
+    EXPECT_EQ(survivors(0, 0, 1, true, &lost, 100).size(), 100u);
+    cxemu_wire *out;
+    cxemu_wire_loss_attr bad = {1000001, 0, 1};
+    EXPECT_EQ(cxemu_wire_loss_create(nullptr, &bad, &out), -EINVAL);
+}
+
+/* Back-pressure: the sender's queue waits for a receiver that is not pumped, nothing is lost. */
+struct Backpressure : Pair {
+};
+
+TEST_F(Backpressure, TheSendQueueWaitsAndLosesNothing)
+{
+    Qp::Options o;
+    o.sq = 1024;
+    o.rq = 1024;
+    Port *a = port(0, o, 2048), *b = port(1, o, 2048);
+    ASSERT_EQ(flow(Rule(b->qp.qp), nullptr, 1), 0);
+    Frame f;
+    f.payload = Bytes(1400, 1);
+    const Bytes frame = f.build();
+    std::memcpy(a->mr.mem.data(), frame.data(), frame.size());
+    for (int i = 0; i < 400; i++) {
+        Send s;
+        s.sges = {{a->mr.addr(), uint32_t(frame.size()), a->mr.lkey()}};
+        a->qp.send(s);
+        b->recv(1);
+    }
+    cxemu_nic_pump(nic[1], 64); /* sees the carrier */
+    for (int i = 0; i < 50; i++)
+        cxemu_nic_pump(nic[0], 64);
+    EXPECT_EQ(cxemu_nic_pump(nic[0], 64), 0) << "full";
+    uint64_t before = counter(0, "tx_packets");
+    EXPECT_LT(before, 400u);
+    EXPECT_GT(before, 20u);
+    EXPECT_GT(counter(0, "tx_backpressure"), 0u);
+    EXPECT_EQ(a->scq.drain().size(), before) << "only what was sent is complete";
+    settle();
+    EXPECT_EQ(b->rcq.drain().size(), 400u);
+    EXPECT_EQ(counter(0, "tx_packets"), 400u);
+}
+
+} // namespace
