@@ -2,7 +2,7 @@
 /*
  * Frames from the kernel's software side (tap, veth) may be unfinished: checksums left to the
  * hardware, TCP or UDP data of up to 64 KB in one piece. No wire carries that. This finishes them,
- * as the virtio-net header beside the frame says: struct cxemu_vnet_hdr of <linux/virtio_net.h>,
+ * as the virtio-net header beside the frame says: struct virtio_net_hdr of <linux/virtio_net.h>,
  * virtio 1.2 5.1.6.
  *
  * Pure functions over memory. Protocol: begin ; { next_len ; next } while next returns true.
