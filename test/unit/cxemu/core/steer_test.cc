@@ -45,153 +45,160 @@ struct Steer : Pair {
     uint32_t last_tag = 0;
 };
 
-/* A rule on one field takes the frame, and none that differs from it in that field alone. */
-TEST_F(Steer, EachFieldMatchesAlone)
+struct Case {
+    const char *name;
+    Rule rule;
+    Frame hit;
+    std::vector<std::function<void(Frame &)>> misses; /* each differs in the rule's field alone */
+};
+
+template <typename Edit> Frame with(Frame f, Edit edit)
 {
-    Frame udp, tcp = Frame::tcp(), v6 = Frame::v6(), tcp6 = Frame::tcp(6);
-    struct Case {
-        const char *name;
-        Rule rule;
-        Frame hit;
-        std::vector<std::function<void(Frame &)>> misses;
-    };
-    auto rule = [&] { return Rule(q(0)); };
-    const Bytes ip1 = {10, 0, 0, 1}, ip2 = {10, 0, 0, 2};
-    const std::vector<Case> cases = {
+    edit(f);
+    return f;
+}
+
+std::vector<Case> l2_cases(cxemu_qp *q)
+{
+    return {
         {"dmac",
-         rule().dmac(mac_of(1)),
-         udp,
+         Rule(q).dmac(mac_of(1)),
+         Frame(),
          {[](Frame &f) { f.dst.bytes[5] ^= 1; }, [](Frame &f) { f.dst.bytes[0] ^= 0x40; }}},
         {"smac",
-         rule().smac(mac_of(2)),
-         udp,
+         Rule(q).smac(mac_of(2)),
+         Frame(),
          {[](Frame &f) { f.src.bytes[5] ^= 1; }, [](Frame &f) { f.src.bytes[3] ^= 0x80; }}},
         {"ethertype ipv4",
-         rule().field(6, be16(0x0800)),
-         udp,
-         {[&](Frame &f) { f = v6; }, [](Frame &f) { f.version = 0; }}},
+         Rule(q).field(6, be16(0x0800)),
+         Frame(),
+         {[](Frame &f) { f = Frame::v6(); }, [](Frame &f) { f.version = 0; }}},
         {"ethertype unknown",
-         rule().field(6, be16(0x88b5)),
-         [&] {
-             Frame f;
-             f.version = 0;
-             return f;
-         }(),
+         Rule(q).field(6, be16(0x88b5)),
+         with(Frame(), [](Frame &f) { f.version = 0; }),
          {[](Frame &f) { f.version = 4; }}},
-        {"ip version 4", rule().ip_version(4), udp, {[&](Frame &f) { f = v6; }}},
-        {"ip version 6", rule().ip_version(6), v6, {[&](Frame &f) { f = udp; }}},
-        {"protocol", rule().proto(17), udp, {[](Frame &f) { f.proto = 6; }}},
+        {"has a c-tag",
+         Rule(q).field(18, {0x80}, {0x80}),
+         with(Frame(), [](Frame &f) { f.vlan_tpid = 0x8100; }),
+         {[](Frame &f) { f.vlan_tpid = 0; }, [](Frame &f) { f.vlan_tpid = 0x88a8; }}},
+        {"vid",
+         Rule(q).field(18, {0x80}, {0x80}).field(14, be16(0x123), be16(0xfff)),
+         with(Frame(),
+              [](Frame &f) {
+                  f.vlan_tpid = 0x8100;
+                  f.vlan_tci = 0xe123;
+              }),
+         {[](Frame &f) { f.vlan_tci = 0xe122; }, [](Frame &f) { f.vlan_tpid = 0; }}},
+        {"prio",
+         Rule(q).field(14, be16(0x6000), be16(0xe000)),
+         with(Frame(),
+              [](Frame &f) {
+                  f.vlan_tpid = 0x8100;
+                  f.vlan_tci = 0x6001;
+              }),
+         {[](Frame &f) { f.vlan_tci = 0x4001; }}},
+    };
+}
+
+std::vector<Case> l3_cases(cxemu_qp *q)
+{
+    return {
+        {"ip version 4", Rule(q).ip_version(4), Frame(), {[](Frame &f) { f = Frame::v6(); }}},
+        {"ip version 6", Rule(q).ip_version(6), Frame::v6(), {[](Frame &f) { f = Frame(); }}},
+        {"protocol", Rule(q).proto(17), Frame(), {[](Frame &f) { f.proto = 6; }}},
         {"protocol in v6",
-         rule().ip_version(6).proto(6),
-         tcp6,
-         {[](Frame &f) { f.proto = 17; }, [&](Frame &f) { f = tcp; }}},
+         Rule(q).ip_version(6).proto(6),
+         Frame::tcp(6),
+         {[](Frame &f) { f.proto = 17; }, [](Frame &f) { f = Frame::tcp(); }}},
         {"src ipv4",
-         rule().src4(ip2),
-         udp,
+         Rule(q).src4(Bytes{10, 0, 0, 2}),
+         Frame(),
          {[](Frame &f) { f.sip[3] ^= 1; }, [](Frame &f) { f.sip[0] ^= 0x80; }}},
         {"dst ipv4",
-         rule().dst4(ip1),
-         udp,
+         Rule(q).dst4(Bytes{10, 0, 0, 1}),
+         Frame(),
          {[](Frame &f) { f.dip[3] ^= 1; }, [](Frame &f) { std::swap(f.sip, f.dip); }}},
         {"src ipv6",
-         rule().field(32, v6.sip),
-         v6,
+         Rule(q).field(32, Frame::v6().sip),
+         Frame::v6(),
          {[](Frame &f) { f.sip[15] ^= 1; }, [](Frame &f) { f.sip[0] ^= 1; },
           [](Frame &f) { f.sip[8] ^= 0x10; }}},
         {"dst ipv6",
-         rule().field(48, v6.dip),
-         v6,
+         Rule(q).field(48, Frame::v6().dip),
+         Frame::v6(),
          {[](Frame &f) { f.dip[15] ^= 1; }, [](Frame &f) { std::swap(f.sip, f.dip); }}},
+        {"dscp",
+         Rule(q).field(17, {0x20}, {0xfc}),
+         with(Frame(), [](Frame &f) { f.tos = 0x22; }),
+         {[](Frame &f) { f.tos = 0x26; }, [](Frame &f) { f.tos = 0; }}},
+        {"ecn",
+         Rule(q).field(17, {0x03}, {0x03}),
+         with(Frame::v6(), [](Frame &f) { f.tos = 0xb3; }),
+         {[](Frame &f) { f.tos = 0xb2; }}},
+        {"ttl", Rule(q).field(27, {64}), Frame(), {[](Frame &f) { f.ttl = 63; }}},
+        {"is a fragment",
+         Rule(q).field(18, {0x20}, {0x20}),
+         with(Frame(), [](Frame &f) { f.frag = 0x2000; }),
+         {[](Frame &f) { f.frag = 0; }, [](Frame &f) { f.frag = 0x4000; }}},
+    };
+}
+
+std::vector<Case> l4_cases(cxemu_qp *q)
+{
+    return {
         {"udp sport",
-         rule().udp_sport(1111),
-         udp,
+         Rule(q).udp_sport(1111),
+         Frame(),
          {[](Frame &f) { f.sport ^= 1; }, [](Frame &f) { f.proto = 6; },
           [](Frame &f) { std::swap(f.sport, f.dport); }}},
         {"udp dport",
-         rule().udp_dport(2222),
-         udp,
+         Rule(q).udp_dport(2222),
+         Frame(),
          {[](Frame &f) { f.dport ^= 0x100; }, [](Frame &f) { f.proto = 6; }}},
         {"tcp sport",
-         rule().tcp_sport(1111),
-         tcp,
+         Rule(q).tcp_sport(1111),
+         Frame::tcp(),
          {[](Frame &f) { f.sport ^= 1; }, [](Frame &f) { f.proto = 17; }}},
         {"tcp dport",
-         rule().tcp_dport(2222),
-         tcp6,
+         Rule(q).tcp_dport(2222),
+         Frame::tcp(6),
          {[](Frame &f) { f.dport ^= 1; }, [](Frame &f) { f.proto = 17; }}},
         {"tcp flags",
-         rule().field(19, {0x02}, {0x02}),
-         [&] {
-             Frame f = tcp;
-             f.tcp_flags = 0x12;
-             return f;
-         }(),
+         Rule(q).field(19, {0x02}, {0x02}),
+         with(Frame::tcp(), [](Frame &f) { f.tcp_flags = 0x12; }),
          {[](Frame &f) { f.tcp_flags = 0x10; }}},
-        {"dscp",
-         rule().field(17, {0x20}, {0xfc}),
-         [&] {
-             Frame f;
-             f.tos = 0x22;
-             return f;
-         }(),
-         {[](Frame &f) { f.tos = 0x26; }, [](Frame &f) { f.tos = 0; }}},
-        {"ecn",
-         rule().field(17, {0x03}, {0x03}),
-         [&] {
-             Frame f = v6;
-             f.tos = 0xb3;
-             return f;
-         }(),
-         {[](Frame &f) { f.tos = 0xb2; }}},
-        {"ttl", rule().field(27, {64}), udp, {[](Frame &f) { f.ttl = 63; }}},
-        {"is a fragment",
-         rule().field(18, {0x20}, {0x20}),
-         [&] {
-             Frame f;
-             f.frag = 0x2000;
-             return f;
-         }(),
-         {[](Frame &f) { f.frag = 0; }, [](Frame &f) { f.frag = 0x4000; }}},
-        {"has a c-tag",
-         rule().field(18, {0x80}, {0x80}),
-         [&] {
-             Frame f;
-             f.vlan_tpid = 0x8100;
-             return f;
-         }(),
-         {[](Frame &f) { f.vlan_tpid = 0; }, [](Frame &f) { f.vlan_tpid = 0x88a8; }}},
-        {"vid",
-         rule().field(18, {0x80}, {0x80}).field(14, be16(0x123), be16(0xfff)),
-         [&] {
-             Frame f;
-             f.vlan_tpid = 0x8100;
-             f.vlan_tci = 0xe123;
-             return f;
-         }(),
-         {[](Frame &f) { f.vlan_tci = 0xe122; }, [](Frame &f) { f.vlan_tpid = 0; }}},
-        {"prio",
-         rule().field(14, be16(0x6000), be16(0xe000)),
-         [&] {
-             Frame f;
-             f.vlan_tpid = 0x8100;
-             f.vlan_tci = 0x6001;
-             return f;
-         }(),
-         {[](Frame &f) { f.vlan_tci = 0x4001; }}},
     };
-    for (const Case &c : cases) {
-        SCOPED_TRACE(c.name);
-        cxemu_flow *f = nullptr;
-        ASSERT_EQ(flow(c.rule, &f), 0);
-        EXPECT_EQ(where(c.hit), "0");
-        for (size_t i = 0; i < c.misses.size(); i++) {
-            Frame miss = c.hit;
-            c.misses[i](miss);
-            EXPECT_EQ(where(miss), "-") << "miss " << i;
+}
+
+struct Fields : Steer {
+    void check(const std::vector<Case> &cases)
+    {
+        for (const Case &c : cases) {
+            SCOPED_TRACE(c.name);
+            cxemu_flow *f = nullptr;
+            ASSERT_EQ(flow(c.rule, &f), 0);
+            EXPECT_EQ(where(c.hit), "0");
+            for (size_t i = 0; i < c.misses.size(); i++)
+                EXPECT_EQ(where(with(c.hit, c.misses[i])), "-") << "miss " << i;
+            cxemu_flow_destroy(f);
+            EXPECT_EQ(where(c.hit), "-");
         }
-        cxemu_flow_destroy(f);
-        EXPECT_EQ(where(c.hit), "-");
     }
+};
+
+TEST_F(Fields, OfEthernetMatchAlone)
+{
+    check(l2_cases(q(0)));
+}
+
+TEST_F(Fields, OfIpMatchAlone)
+{
+    check(l3_cases(q(0)));
+}
+
+TEST_F(Fields, OfTransportMatchAlone)
+{
+    check(l4_cases(q(0)));
 }
 
 TEST_F(Steer, PortsBehindAVlanTagAndNotInFragments)
