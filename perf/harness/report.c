@@ -47,9 +47,10 @@ void report_print(FILE *out, const struct report *report)
             us.mean, us.stdev, us.p99, us.p999);
     if (report->cost.elapsed_ns > 0)
         fprintf(out,
-                " %.0f round trips per second; CPU per round trip, both ends: %.0f TSC cycles, "
+                " %.0f round trips per second; CPU per round trip, %s: %.0f TSC cycles, "
                 "%.0f ns user and system\n",
-                round_trips_per_second(report), per_round_trip(report, report->cost.cycles),
+                round_trips_per_second(report), report->both_ends ? "both ends" : "this end",
+                per_round_trip(report, report->cost.cycles),
                 per_round_trip(report, report->cost.cpu_ns));
     fputs(RULE, out);
 }

@@ -23,6 +23,7 @@ struct report {
     const char *note;      /* what the reader must know: an emulated NIC, loopback; "" none */
     size_t size_bytes;     /* of request and of response */
     bool half;             /* report half of each round trip */
+    bool both_ends;        /* cost is of client and server together */
     struct histogram rtt;
     struct meter cost; /* of all round trips in rtt; elapsed_ns 0: not measured */
 };

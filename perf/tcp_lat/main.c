@@ -142,6 +142,7 @@ static int open_run(struct run *run, const struct options *options, enum transpo
     run->report.note = note_of(options, kind);
     run->report.size_bytes = options->size_bytes;
     run->report.half = options->half;
+    run->report.both_ends = options->both;
     histogram_init(&run->report.rtt);
 
     struct in_addr remote = options->remote;
