@@ -138,9 +138,14 @@ Peer::~Peer()
     close(out_fd_);
 }
 
+void Peer::send_signal(int number)
+{
+    kill(pid_, number);
+}
+
 void Peer::kill_hard()
 {
-    kill(pid_, SIGKILL);
+    send_signal(SIGKILL);
 }
 
 void Peer::update()

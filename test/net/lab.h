@@ -76,6 +76,7 @@ class Peer
     /* A number it reported; -1 when it did not. */
     long long number(const std::string &key) const;
     std::string word(const std::string &key) const;
+    void send_signal(int number);
     void kill_hard();
 
   private:
