@@ -6,6 +6,7 @@
 #include "control/match.h"
 
 #include <infiniband/verbs.h>
+#include <stdalign.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,7 +17,7 @@ extern "C" {
 
 /* Room for the attribute and every specification that can follow it, packed as the ABI wants. */
 struct tapm_flow_attr {
-    _Alignas(8) uint8_t bytes[512];
+    alignas(8) uint8_t bytes[512];
 };
 
 /* Builds the flow of a canonical match. The attribute is at out->bytes. */
