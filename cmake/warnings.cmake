@@ -7,3 +7,9 @@ if(RAWSTACK_SANITIZE)
     add_compile_options(-fsanitize=${RAWSTACK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${RAWSTACK_SANITIZE})
 endif()
+
+# Coverage for the fuzzer in all our code; only the fuzz targets link the fuzzer itself.
+if(RAWSTACK_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
+endif()
