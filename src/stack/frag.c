@@ -22,12 +22,10 @@
 #define ECN_MASK   3u
 #define ECN_CE     3u
 
-/* A reassembled datagram: room for the longest header, so that the first fragment's can lie right
- * before the payload. */
+/* A reassembled datagram: the first fragment's header lies right before the payload. */
 struct assembly {
     struct hwtap_buf buf;
-    uint8_t head[RS_IPV4_BYTES_MAX];
-    uint8_t payload[65536];
+    uint8_t bytes[RS_IPV4_BYTES_MAX + 65536u]; /* the payload begins after the longest header */
 };
 
 struct datagram {
@@ -52,6 +50,11 @@ struct rs_frags {
     struct datagram *oldest, *newest, *free;
     struct datagram datagrams[RS_FRAGS_DATAGRAMS_MAX];
 };
+
+static uint8_t *payload_of(const struct datagram *d)
+{
+    return d->assembly->bytes + RS_IPV4_BYTES_MAX;
+}
 
 /* --- bitmap ------------------------------------------------------------------------------------
  */
@@ -108,7 +111,7 @@ static void on_timeout(struct rs_timer *timer, void *ctx)
         rs_count(stack, RS_COUNTER_drop_frag_timeout);
         if (d->has_first)
             rs_icmp_error_send(stack, RS_ICMP_TIME_EXCEEDED, RS_ICMP_REASSEMBLY_EXCEEDED,
-                               d->assembly->payload - d->header_bytes, d->header_bytes + 8u);
+                               payload_of(d) - d->header_bytes, d->header_bytes + 8u);
     }
     release(stack, d);
 }
@@ -125,9 +128,9 @@ static struct assembly *assembly_new(void)
     if (!a)
         return NULL;
     a->buf = (struct hwtap_buf){
-        .data = a->head,
-        .base = a->head,
-        .capacity = sizeof(a->head) + sizeof(a->payload),
+        .data = a->bytes,
+        .base = a->bytes,
+        .capacity = sizeof(a->bytes),
         .refs = 1,
         .on_free = on_assembly_free,
     };
@@ -196,9 +199,8 @@ static bool end_is_consistent(const struct datagram *d, const struct rs_ipv4 *ip
 static void copy_in(struct datagram *d, const struct rs_ipv4 *ip, const struct rs_rx_pkt *pkt)
 {
     uint32_t off = ip->frag_off_bytes, end = off + pkt->l4_len;
-    struct assembly *a = d->assembly;
 
-    memcpy(a->payload + off, pkt->l4, pkt->l4_len);
+    memcpy(payload_of(d) + off, pkt->l4, pkt->l4_len);
     cover(d, off / UNIT_BYTES, (pkt->l4_len + UNIT_BYTES - 1) / UNIT_BYTES);
     d->got_bytes += pkt->l4_len;
     d->reach_bytes = RS_MAX(d->reach_bytes, end);
@@ -212,7 +214,7 @@ static void copy_in(struct datagram *d, const struct rs_ipv4 *ip, const struct r
         d->header_bytes = ip->header_bytes;
         d->tos = ip->tos;
         d->ttl = ip->ttl;
-        memcpy(a->payload - ip->header_bytes, pkt->l4 - ip->header_bytes, ip->header_bytes);
+        memcpy(payload_of(d) - ip->header_bytes, pkt->l4 - ip->header_bytes, ip->header_bytes);
     }
 }
 
@@ -232,7 +234,7 @@ static bool take_in(struct rs_stack *stack, struct datagram *d, const struct rs_
         return true;
     }
     if (coverage == ALL_SET && end <= d->reach_bytes &&
-        memcmp(d->assembly->payload + off, pkt->l4, pkt->l4_len) == 0)
+        memcmp(payload_of(d) + off, pkt->l4, pkt->l4_len) == 0)
         rs_count(stack, RS_COUNTER_drop_frag_duplicate);
     else
         poison(stack, d);
@@ -244,10 +246,10 @@ static void finish(struct rs_stack *stack, struct datagram *d, struct rs_rx_pkt 
 {
     struct assembly *a = d->assembly;
 
-    a->buf.data = a->payload - d->header_bytes;
+    a->buf.data = payload_of(d) - d->header_bytes;
     a->buf.len = d->header_bytes + d->end_bytes;
     pkt->buf = &a->buf;
-    pkt->l4 = a->payload;
+    pkt->l4 = payload_of(d);
     pkt->l4_len = d->end_bytes;
     pkt->ttl = d->ttl;
     pkt->tos = d->is_congested ? d->tos | ECN_CE : d->tos; /* RFC 3168 5.3 */
