@@ -71,8 +71,52 @@ extern "C" {
     X(drop_udp_no_socket)                                                                          \
     X(log_suppressed)             /* lines over the rate limit */
 
-/* TCP's own list grows here. */
-#define RS_TCP_COUNTERS(X)
+#define RS_TCP_COUNTERS(X)                                                                         \
+    X(tcp_rx_segments)                                                                             \
+    X(tcp_tx_segments)                                                                             \
+    X(tcp_active_opens)                                                                            \
+    X(tcp_passive_opens)                                                                           \
+    X(tcp_established)            /* handshakes completed */                                       \
+    X(tcp_retransmits)            /* segments */                                                   \
+    X(tcp_rto_fired)                                                                               \
+    X(tcp_fast_recoveries)                                                                         \
+    X(tcp_dupacks)                /* received */                                                   \
+    X(tcp_early_segments)         /* out of order, kept */                                         \
+    X(tcp_delayed_acks)           /* sent because their time had come */                           \
+    X(tcp_window_probes)                                                                           \
+    X(tcp_keepalives)                                                                              \
+    X(tcp_challenge_acks)         /* RFC 5961 */                                                   \
+    X(tcp_tx_resets)                                                                               \
+    X(tcp_resets_received)        /* accepted */                                                   \
+    X(tcp_timeouts_given_up)      /* R2, RFC 9293 3.8.3, and keepalive */                          \
+    X(tcp_time_wait_reused)       /* by a newer SYN, RFC 6191 */                                   \
+    X(tcp_pmtu_reports)                                                                            \
+    X(tcp_icmp_errors)            /* soft and hard, accepted */                                    \
+    X(tcp_no_buffer)              /* something owed waits for a free buffer */                     \
+    X(tcp_no_memory)                                                                               \
+    X(tcp_conn_limit)             /* max_conns, or out of memory */                                \
+    X(drop_tcp_broadcast)                                                                          \
+    X(drop_tcp_malformed)                                                                          \
+    X(drop_tcp_bad_checksum)                                                                       \
+    X(drop_tcp_no_port)           /* a segment for nobody: reset */                                \
+    X(drop_tcp_listen_ack)                                                                         \
+    X(drop_tcp_listen_other)                                                                       \
+    X(drop_tcp_backlog_full)                                                                       \
+    X(drop_tcp_no_route)                                                                           \
+    X(drop_tcp_no_syn)            /* in SYN-SENT */                                                \
+    X(drop_tcp_no_ack)                                                                             \
+    X(drop_tcp_bad_ack)           /* of what was not sent, or long ago */                          \
+    X(drop_tcp_bad_rst)           /* not exactly at RCV.NXT */                                     \
+    X(drop_tcp_syn_in_window)                                                                      \
+    X(drop_tcp_out_of_window)                                                                      \
+    X(drop_tcp_paws)                                                                               \
+    X(drop_tcp_no_timestamp)      /* though agreed */                                              \
+    X(drop_tcp_early_limit)       /* out of order, and no room */                                  \
+    X(drop_tcp_data_after_close)                                                                   \
+    X(drop_tcp_time_wait_rst)     /* RFC 1337 */                                                   \
+    X(drop_tcp_challenge_limited) /* an ACK not sent */                                            \
+    X(drop_tcp_icmp_no_conn)                                                                       \
+    X(drop_tcp_icmp_out_of_window)
 
 #define RS_COUNTERS(X) RS_NET_COUNTERS(X) RS_TCP_COUNTERS(X)
 /* clang-format on */
