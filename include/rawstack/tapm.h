@@ -66,6 +66,9 @@ RS_API void tapm_close(struct tapm *tapm);
  */
 RS_API const char *tapm_error(const struct tapm *tapm);
 
+/* Name of the device that was opened. Valid until tapm_close. */
+RS_API const char *tapm_device_name(const struct tapm *tapm);
+
 /* MAC and MTU of the port's netdev, and its first IPv4 address (family NONE when it has none). */
 struct tapm_port_info {
     struct rs_mac mac;

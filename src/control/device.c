@@ -269,6 +269,11 @@ void tapm_close(struct tapm *tapm)
     tapm_free(tapm);
 }
 
+const char *tapm_device_name(const struct tapm *tapm)
+{
+    return tapm->device;
+}
+
 const char *tapm_control_path(const struct tapm *tapm)
 {
     return tapm_control_socket_path(tapm->control);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tapm-verbs stats: counters of each process's taps, and those that the program adds of its own. */
+#include "tapm_verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A name column, and one for each tap. */
+static void print_taps(const struct options *options, struct json_object *taps)
+{
+    const char *cells[TABLE_COLUMNS_MAX] = {"COUNTER"};
+    size_t n = json_object_array_length(taps);
+
+    n = n < TABLE_COLUMNS_MAX - 1 ? n : TABLE_COLUMNS_MAX - 1;
+    for (size_t i = 0; i < n; i++)
+        cells[1 + i] = text_of(json_object_array_get_idx(taps, i), "name");
+    struct table *table = table_create(1 + (unsigned)n, cells);
+    json_object_object_foreach(json_object_array_get_idx(taps, 0), name, unused)
+    {
+        bool any = options->all;
+        (void)unused;
+        if (strcmp(name, "name") == 0)
+            continue;
+        cells[0] = name;
+        for (size_t i = 0; i < n; i++) {
+            cells[1 + i] = text_of(json_object_array_get_idx(taps, i), name);
+            any |= strcmp(cells[1 + i], "0") != 0;
+        }
+        if (any)
+            table_row(table, cells);
+    }
+    table_print(table, 2);
+    if (json_object_array_length(taps) > n)
+        printf("  and %zu taps more: see --json\n", json_object_array_length(taps) - n);
+}
+
+static void print_section(const struct options *options, const char *section,
+                          struct json_object *counters)
+{
+    const char *const heads[] = {section, ""};
+    struct table *table = table_create(2, heads);
+
+    json_object_object_foreach(counters, name, value)
+    {
+        const char *const cells[] = {name, json_object_get_string(value)};
+        if (options->all || json_object_get_uint64(value) != 0)
+            table_row(table, cells);
+    }
+    table_print(table, 2);
+}
+
+static void print_answer(const struct options *options, struct json_object *answer)
+{
+    struct json_object *taps = member_of(answer, "taps");
+    struct json_object *sections = member_of(answer, "sections");
+    char process[128];
+
+    process_of(answer, process, sizeof(process));
+    printf("%s on %s port %s\n", process, text_of(answer, "device"), text_of(answer, "port"));
+    if (taps && json_object_array_length(taps) > 0)
+        print_taps(options, taps);
+    else
+        puts("  no taps");
+    if (!json_object_is_type(sections, json_type_object))
+        return;
+    json_object_object_foreach(sections, section, counters)
+        print_section(options, section, counters);
+}
+
+int command_stats(const struct options *options)
+{
+    struct json_object *answers = answers_get(options, "stats");
+
+    if (!answers)
+        return EXIT_ERROR;
+    size_t n = json_object_array_length(answers);
+    if (options->json && n > 0) {
+        struct json_object *document = json_object_new_object();
+        json_object_object_add(document, "processes", answers);
+        print_json(document);
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < n; i++)
+        print_answer(options, json_object_array_get_idx(answers, i));
+    json_object_put(answers);
+    return n > 0 ? EXIT_OK : answers_none(options);
+}
