@@ -13,9 +13,7 @@
 #include "control/control_socket.h"
 #include "dataplane/hwtap_verbs.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,14 +197,12 @@ static void answer_stats(struct tapm *tapm, struct json_object *answer)
  * the same NIC. */
 static void answer_overlap(struct tapm *tapm, const char *args, struct json_object *answer)
 {
-    char guid[17], mine[17], text[RULE_TEXT_BYTES];
+    char guid[17], text[RULE_TEXT_BYTES];
     struct json_object *overlap = NULL;
     struct rs_match match;
     unsigned port;
     int at = 0;
 
-    snprintf(mine, sizeof(mine), "%016" PRIx64,
-             be64toh(ibv_get_device_guid(tapm->context->device)));
     if (sscanf(args, "%16s %3u %n", guid, &port, &at) != 2 || at == 0 ||
         tapm_rule_parse(args + at, &match, text, sizeof(text)) != 0) {
         put_text(answer, "error", "overlap wants GUID PORT RULE");
@@ -214,7 +210,7 @@ static void answer_overlap(struct tapm *tapm, const char *args, struct json_obje
     }
     pthread_mutex_lock(&tapm->state);
     const struct tapm_entry *e = NULL;
-    if (strcmp(guid, mine) == 0 && port == tapm->port)
+    if (strcmp(guid, tapm->guid) == 0 && port == tapm->port)
         e = tapm_ledger_overlap(tapm->ledger, &match, NULL);
     if (e) {
         overlap = json_object_new_object();

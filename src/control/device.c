@@ -10,6 +10,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,8 @@ static int open_all(struct tapm *tapm, const struct tapm_config *config)
     if (rc != 0)
         return rc;
     tapm_device_netdev(tapm->context->device, tapm->port, tapm->netdev, sizeof(tapm->netdev));
+    snprintf(tapm->guid, sizeof(tapm->guid), "%016" PRIx64,
+             be64toh(ibv_get_device_guid(tapm->context->device)));
     if (tapm_ledger_create(&tapm->ledger) != 0)
         return tapm_fail(tapm, -ENOMEM, "out of memory");
     tapm->pd = ibv_alloc_pd(tapm->context);

@@ -11,7 +11,6 @@
 #include "control/flow.h"
 #include "dataplane/hwtap_verbs.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -62,8 +61,7 @@ static void ask_others(struct tapm *tapm, const char *rule, struct objection *ou
     if (!slash)
         return;
     snprintf(dir, sizeof(dir), "%.*s", (int)(slash - own), own);
-    snprintf(request, sizeof(request), "overlap %016" PRIx64 " %u %s",
-             be64toh(ibv_get_device_guid(tapm->context->device)), tapm->port, rule);
+    snprintf(request, sizeof(request), "overlap %s %u %s", tapm->guid, tapm->port, rule);
     int answered = tapm_control_ask_all(dir, own, request, on_answer, out);
     if (answered < 0)
         tapm_log(tapm, RS_LOG_DEBUG, "%s: other processes cannot be asked: %s", dir,

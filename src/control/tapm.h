@@ -68,6 +68,7 @@ struct tapm {
     struct ibv_device_attr_ex attr;
     uint8_t port;
     char device[TAPM_NAME_MAX];
+    char guid[17]; /* of the NIC, which names may not tell from another's */
     char netdev[TAPM_NAME_MAX];
     char owner[TAPM_NAME_MAX];
     rs_log_fn log;
