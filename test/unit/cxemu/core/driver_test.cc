@@ -74,7 +74,7 @@ TEST_F(Driver, ObjectsComeAndGoUnderTraffic)
     for (int i = 0; i < 200; i++) {
         Completion c;
         Port extra(nic[1], Qp::Options());
-        cxemu_flow *f;
+        cxemu_flow *f = nullptr;
         extra.recv(4);
         ASSERT_EQ(flow(Rule(extra.qp.qp).udp_dport(2222), &f, 1), 0);
         for (int j = 0; j < 4; j++)

@@ -189,7 +189,7 @@ struct Netdev : testing::Test {
     }
     void rule(int which, const Rule &r)
     {
-        cxemu_flow *f;
+        cxemu_flow *f = nullptr;
         ASSERT_EQ(cxemu_flow_create(nic[which], &r.attr, &f), 0);
         flows.push_back(f);
     }

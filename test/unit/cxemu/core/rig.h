@@ -400,7 +400,8 @@ class Qp
     uint32_t doorbell[2] = {0, 0};
 
   private:
-    static void put32(Bytes &w, size_t at, uint32_t v)
+    /* not inlined: gcc 12 then warns of an overflow that is none */
+    __attribute__((noinline)) static void put32(Bytes &w, size_t at, uint32_t v)
     {
         v = htobe32(v);
         std::memcpy(w.data() + at, &v, 4);

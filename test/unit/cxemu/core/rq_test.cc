@@ -201,7 +201,7 @@ TEST_F(Rx, KeyViolationsAreProtectionErrors)
     for (Fault fault : {BadKey, NoWrite, OtherPd, BelowStart, PastEnd}) {
         SCOPED_TRACE(fault);
         Port *a = port(0);
-        cxemu_flow *f;
+        cxemu_flow *f = nullptr;
         ASSERT_EQ(flow(Rule(a->qp.qp).dmac(mac_of(1)), &f), 0);
         Mr other(nic[0], 4096, fault == NoWrite ? 0 : IB_UVERBS_ACCESS_LOCAL_WRITE,
                  fault == OtherPd ? 2 : 1);

@@ -261,7 +261,7 @@ TEST_F(Steer, WithinAPriorityTheFirstMaskCreatedWins)
 
 TEST_F(Steer, IdenticalRulesCopyToEachQueueOnce)
 {
-    cxemu_flow *a, *b, *again;
+    cxemu_flow *a = nullptr, *b = nullptr, *again = nullptr;
     ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222).tag(7), &a), 0);
     ASSERT_EQ(flow(Rule(q(2)).udp_dport(2222).tag(7), &b), 0);
     ASSERT_EQ(flow(Rule(q(0)).udp_dport(2222).tag(7), &again), 0);
@@ -302,7 +302,7 @@ TEST_F(Steer, DropRules)
     Rule drop(nullptr);
     drop.udp_dport(2222);
     drop.attr.drop = true;
-    cxemu_flow *a, *b;
+    cxemu_flow *a = nullptr, *b = nullptr;
     ASSERT_EQ(flow(Rule(q(0), 5)), 0);
     ASSERT_EQ(flow(drop, &a), 0);
     ASSERT_EQ(flow(drop, &b), 0);
@@ -361,7 +361,7 @@ TEST_F(Steer, DefaultsTakeWhatIsLeft)
     mc.attr.type = CXEMU_FLOW_MC_DEFAULT;
     Frame ucast, mcast;
     mcast.dst = rs_mac{{0x33, 0x33, 0, 0, 0, 1}};
-    cxemu_flow *f;
+    cxemu_flow *f = nullptr;
     ASSERT_EQ(flow(mc, &f), 0);
     EXPECT_EQ(where(ucast), "-");
     EXPECT_EQ(where(mcast), "1");

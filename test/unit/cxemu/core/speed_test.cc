@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What a frame costs in pumped mode, in TSC cycles. No test of anything, so disabled: run it with
+//   test_cxemu_core --gtest_also_run_disabled_tests --gtest_filter='*Speed*'
+// on a release build. Counted are the calls of cxemu_nic_pump on both NICs alone, not what stands
+// for the program here, which writes entries and reads completions.
+#include "rig.h"
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+
+using namespace rig;
+
+namespace
+{
+
+struct Load {
+    const char *name;
+    size_t payload;
+    int batch;
+    int rules; /* of one mask, besides the one that matches */
+};
+
+struct Speed : Pair, testing::WithParamInterface<Load> {
+};
+
+TEST_P(Speed, DISABLED_CyclesAFrame)
+{
+    const Load load = GetParam();
+    Qp::Options o;
+    o.sq = 1024;
+    o.rq = 512;
+    Port *a = port(0, o, 1024), *b = port(1, o, 1024);
+    for (int i = 0; i < load.rules; i++) {
+        Frame f;
+        ASSERT_EQ(flow(Rule(b->qp.qp)
+                           .dmac(f.dst)
+                           .ip_version(4)
+                           .proto(17)
+                           .src4(f.sip)
+                           .dst4(f.dip)
+                           .udp_sport(uint16_t(f.sport + i))
+                           .udp_dport(f.dport),
+                       nullptr, 1),
+                  0);
+    }
+    Frame f;
+    f.payload = Bytes(load.payload, 1);
+    const Bytes frame = f.build();
+    std::memcpy(a->mr.mem.data() + 200000, frame.data(), frame.size());
+    b->recv(64);
+    uint64_t cycles = 0, frames = 0, idle = 0;
+    for (int round = 0; frames < 400000; round++) {
+        Send s;
+        s.inline_hdr = Bytes(frame.begin(), frame.begin() + 18);
+        s.sges = {{a->mr.addr(200018), uint32_t(frame.size() - 18), a->mr.lkey()}};
+        for (int i = 0; i < load.batch; i++) {
+            s.signaled = i == load.batch - 1;
+            a->qp.post(s);
+        }
+        a->qp.ring();
+        uint64_t t0 = __rdtsc();
+        pump();
+        uint64_t t1 = __rdtsc();
+        pump();
+        idle += __rdtsc() - t1;
+        cycles += t1 - t0;
+        size_t got = b->rcq.drain().size();
+        ASSERT_EQ(got, size_t(load.batch));
+        a->scq.drain();
+        b->recv(unsigned(got));
+        frames += got;
+    }
+    printf("%-28s %6.0f cycles a frame, %5.0f an idle pass of both\n", load.name,
+           double(cycles) / double(frames), double(idle) * load.batch / double(frames));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Speed,
+                         testing::Values(Load{"64 B, alone", 22, 1, 1},
+                                         Load{"64 B, batches of 8", 22, 8, 1},
+                                         Load{"64 B, batches of 32", 22, 32, 1},
+                                         Load{"64 B, 32, 1000 rules", 22, 32, 1000},
+                                         Load{"512 B, batches of 32", 470, 32, 1},
+                                         Load{"1514 B, batches of 32", 1472, 32, 1}));
+
+} // namespace
+#endif
