@@ -38,6 +38,9 @@ enum cxemu_drive {
  * which.
  */
 RS_API RS_MUST_USE int cxemu_nic_add(const char *spec, char *err, size_t err_len);
+/* Judges a description without making anything: 0, or -EINVAL or -ENODEV with the reason in `err`.
+ */
+RS_API RS_MUST_USE int cxemu_nic_check(const char *spec, char *err, size_t err_len);
 /* Unplugs it: contexts still open get IBV_EVENT_DEVICE_FATAL and their commands fail with EIO.
  * -ENOENT. */
 RS_API RS_MUST_USE int cxemu_nic_remove(const char *name);

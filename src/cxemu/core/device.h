@@ -79,7 +79,9 @@ struct cxemu_nic {
     struct cxemu_nic_attr attr;
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
-    uint64_t now_ns;    /* the clock at the start of this pass */
+    uint64_t now_ns;       /* the clock at the start of this pass */
+    cxemu_pass_fn on_pass; /* NULL: none */
+    void *pass_cookie;
     uint32_t frame_max; /* longest frame that the port carries */
     bool link_admin, link_up, failed;
     uint32_t next_number; /* QP, CQ numbers */

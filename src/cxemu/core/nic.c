@@ -183,6 +183,14 @@ void cxemu_nic_unlisten(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie)
     cxemu_nic_unlock(nic);
 }
 
+void cxemu_nic_on_pass(struct cxemu_nic *nic, cxemu_pass_fn fn, void *cookie)
+{
+    cxemu_nic_lock(nic);
+    nic->on_pass = fn;
+    nic->pass_cookie = cookie;
+    cxemu_nic_unlock(nic);
+}
+
 void cxemu_nic_link_set(struct cxemu_nic *nic, bool up)
 {
     cxemu_nic_lock(nic);
@@ -279,6 +287,8 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
         }
         for (uint32_t i = 0; i < nic->cq_count; i++)
             cxemu_cq_notify(nic->cqs[i]);
+        if (nic->on_pass)
+            nic->on_pass(nic->pass_cookie, nic->now_ns);
     }
     cxemu_nic_unlock(nic);
     return moved;

@@ -66,6 +66,11 @@ uint64_t cxemu_nic_clock(
 /* One pass: at most budget frames per queue and direction. Returns frames moved. The driver thread
  * (driver.h) and the caller's pump are the only callers. */
 int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget);
+/* Called at the end of every pass, under the NIC's lock, with the clock of the pass: to bring a
+ * clock page up to date and to move on what waits. NULL: nobody. Afterwards the former is not
+ * called any more. */
+typedef void (*cxemu_pass_fn)(void *cookie, uint64_t clock);
+void cxemu_nic_on_pass(struct cxemu_nic *nic, cxemu_pass_fn fn, void *cookie);
 /* Descriptors that become readable when a frame arrives (wire, netdev), for a driver thread that
  * sleeps; up to n. */
 int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Configuration of a preloaded library, as `cxemu run` hands it over:
+ *   CXEMU_NICS   the --nic descriptions, joined by ';'
+ *   CXEMU_DRIVE  "thread" or "pump"
+ *   CXEMU_LOG    "stderr" or a file: names what the program asked for and cxemu does not have
+ * It is applied when the program first looks for InfiniBand devices, so that shells and helpers in
+ * between do not make the NICs (and their taps) for nothing.
+ */
+#define _GNU_SOURCE
+#include "cxemu/preload/nics.h"
+#include "cxemu/preload/raw.h"
+#include "cxemu/preload/registry.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool applied;
+static int log_fd = -1;
+
+static void say(const char *fmt, const char *a, const char *b)
+{
+    char text[512];
+
+    int n = snprintf(text, sizeof(text), fmt, a, b);
+    (void)!raw_write(log_fd >= 0 ? log_fd : STDERR_FILENO, text,
+                     n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
+
+static void on_missing(void *cookie, const char *what, int err)
+{
+    (void)cookie;
+    say("cxemu: not implemented: %s: refused with %s\n", what, strerrorname_np(err));
+}
+
+static void apply_log(const char *where)
+{
+    if (!where || !*where)
+        return;
+    if (strcmp(where, "stderr") != 0) {
+        log_fd = raw_openat(AT_FDCWD, where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (log_fd < 0) {
+            say("cxemu: CXEMU_LOG=%s: %s\n", where, strerror(errno));
+            return;
+        }
+    }
+    cxemu_missing_hook(on_missing, NULL);
+}
+
+/* What is wrong is said on stderr: the program sees no device, and its user must learn why. */
+static void apply_nics(const char *nics)
+{
+    char err[256];
+    char *copy = strdup(nics), *rest = copy, *spec;
+
+    while (copy && (spec = strsep(&rest, ";"))) {
+        if (cxemu_nic_add(spec, err, sizeof(err)))
+            say("cxemu: cannot make the NIC '%s': %s\n", spec, err);
+    }
+    free(copy);
+}
+
+void cxemu_environment_apply(void)
+{
+    static _Thread_local bool inside; /* calls of ours end up here again */
+
+    if (atomic_load_explicit(&applied, memory_order_acquire) || inside)
+        return;
+    inside = true;
+    int saved = errno;
+    pthread_mutex_lock(&lock);
+    if (!atomic_load(&applied)) {
+        const char *nics = secure_getenv("CXEMU_NICS");
+        const char *drive = secure_getenv("CXEMU_DRIVE");
+        apply_log(secure_getenv("CXEMU_LOG"));
+        if (nics && drive && strcmp(drive, "pump") == 0 && cxemu_drive_set(CXEMU_DRIVE_PUMP))
+            say("cxemu: CXEMU_DRIVE=%s: %s\n", drive, "a NIC runs already");
+        if (nics)
+            apply_nics(nics);
+        atomic_store_explicit(&applied, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&lock);
+    errno = saved;
+    inside = false;
+}
+
+bool cxemu_is_active(void)
+{
+    static const char *nics;
+    static atomic_bool asked;
+
+    if (!atomic_load_explicit(&asked, memory_order_acquire)) {
+        nics = secure_getenv("CXEMU_NICS");
+        atomic_store_explicit(&asked, true, memory_order_release);
+    }
+    if (nics && !cxemu_is_detached())
+        cxemu_environment_apply();
+    return nics || cxemu_nics_count();
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of NICs and the C API over it (rawstack/cxemu.h). */
+#define _GNU_SOURCE
+#include "cxemu/preload/nics.h"
+
+#include "cxemu/core/driver.h"
+#include "cxemu/core/wire_loss.h"
+#include "cxemu/core/wire_mem.h"
+#include "cxemu/core/wire_packet.h"
+#include "cxemu/preload/raw.h"
+#include "cxemu/preload/registry.h"
+#include "cxemu/preload/spec.h"
+#include "cxemu/preload/sysfs.h"
+#include "cxemu/preload/tap.h"
+#include "cxemu/uverbs/limits.h"
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NICS_MAX    32
+#define TEND_PASSES 256
+
+struct entry {
+    struct cxemu_dev *dev; /* NULL: free */
+    char netdev[IFNAMSIZ];
+};
+
+/* The second end of a memory wire, until its NIC comes. */
+struct loose_end {
+    struct loose_end *next;
+    char name[CXEMU_SPEC_NAME_MAX];
+    struct cxemu_wire *wire; /* NULL: both ends are taken */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct entry entries[NICS_MAX];
+static unsigned next_index;
+static atomic_uint live;
+static bool has_tree;
+static struct loose_end *loose_ends;
+static enum cxemu_drive drive = CXEMU_DRIVE_THREAD;
+static bool drive_fixed;
+static struct cxemu_driver *driver;
+
+/* --- finding ------------------------------------------------------------------------------ */
+
+unsigned cxemu_nics_count(void)
+{
+    return atomic_load(&live);
+}
+
+struct cxemu_dev *cxemu_nics_get(unsigned index)
+{
+    struct cxemu_dev *dev = NULL;
+
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < NICS_MAX && !dev; i++)
+        if (entries[i].dev && entries[i].dev->index == index)
+            dev = cxemu_dev_get(entries[i].dev);
+    pthread_mutex_unlock(&lock);
+    return dev;
+}
+
+/* Lock held. */
+static struct entry *find(const char *name)
+{
+    for (unsigned i = 0; i < NICS_MAX; i++)
+        if (entries[i].dev && strcmp(entries[i].dev->name, name) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+/* --- making ------------------------------------------------------------------------------- */
+
+struct error {
+    char *text;
+    size_t len;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(const struct error *e, int err,
+                                                      const char *fmt, ...)
+{
+    va_list args;
+
+    if (e->text && e->len) {
+        va_start(args, fmt);
+        vsnprintf(e->text, e->len, fmt, args);
+        va_end(args);
+    }
+    return err;
+}
+
+static int take_mem_end(const char *name, struct cxemu_wire **out, const struct error *e)
+{
+    for (struct loose_end *end = loose_ends; end; end = end->next) {
+        if (strcmp(end->name, name) != 0)
+            continue;
+        if (!end->wire)
+            return fail(e, -EBUSY, "wire=mem:%s: both ends of this wire have a NIC already", name);
+        *out = end->wire;
+        end->wire = NULL;
+        return 0;
+    }
+    struct loose_end *end = calloc(1, sizeof(*end));
+    if (!end)
+        return -ENOMEM;
+    int err = cxemu_wire_mem_create(out, &end->wire);
+    if (err) {
+        free(end);
+        return err;
+    }
+    snprintf(end->name, sizeof(end->name), "%s", name);
+    end->next = loose_ends;
+    loose_ends = end;
+    return 0;
+}
+
+static int add_loss(const struct cxemu_spec *spec, struct cxemu_wire **wire)
+{
+    const struct cxemu_wire_loss_attr attr = {spec->loss_tx_ppm, spec->loss_rx_ppm, spec->seed};
+    struct cxemu_wire *lossy;
+
+    if (!*wire || (!attr.tx_ppm && !attr.rx_ppm))
+        return 0;
+    int err = cxemu_wire_loss_create(*wire, &attr, &lossy);
+    if (!err)
+        *wire = lossy;
+    return err;
+}
+
+static int make_wire(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+{
+    int err = 0;
+
+    *out = NULL;
+    if (spec->wire == CXEMU_WIRE_MEM)
+        err = take_mem_end(spec->wire_name, out, e);
+    else if (spec->wire == CXEMU_WIRE_PACKET)
+        err = cxemu_wire_packet_create(spec->wire_name, out);
+    if (err == -ENODEV)
+        return fail(e, err, "wire=packet:%s: no such interface in this network namespace",
+                    spec->wire_name);
+    if (err == -EPERM)
+        return fail(e, err, "wire=packet:%s: needs CAP_NET_RAW; run as root", spec->wire_name);
+    if (!err) {
+        err = add_loss(spec, out);
+        if (err)
+            (*out)->ops->destroy(*out);
+    }
+    return err;
+}
+
+static int make_netdev(const struct cxemu_spec *spec, const struct error *e)
+{
+    if (!spec->netdev[0])
+        return -1; /* as nic.h says: none */
+    int fd = cxemu_tap_open(spec->netdev, &spec->mac, spec->mtu_bytes);
+    if (fd == -EPERM)
+        return fail(e, fd, "netdev=%s: making a tap needs CAP_NET_ADMIN; run as root",
+                    spec->netdev);
+    if (fd == -EBUSY)
+        return fail(e, fd, "netdev=%s: an interface of that name exists and is in use",
+                    spec->netdev);
+    if (fd == -ENOENT || fd == -ENODEV)
+        return fail(e, fd, "netdev=%s: there is no /dev/net/tun; load the tun module",
+                    spec->netdev);
+    if (fd < 0)
+        return fail(e, fd, "netdev=%s: cannot make the tap: %s", spec->netdev, strerror(-fd));
+    return fd;
+}
+
+static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const struct error *e)
+{
+    struct cxemu_nic_attr attr = {.mac = spec->mac, .mtu_bytes = spec->mtu_bytes};
+
+    attr.netdev_fd = make_netdev(spec, e);
+    if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))
+        return attr.netdev_fd;
+    int err = make_wire(spec, &attr.wire, e);
+    if (err) {
+        if (attr.netdev_fd >= 0)
+            raw_close(attr.netdev_fd);
+        return err;
+    }
+    return cxemu_nic_create(&attr, out); /* owns both, also on failure */
+}
+
+/* --- driving ------------------------------------------------------------------------------ */
+
+static void on_pass(void *cookie, uint64_t clock)
+{
+    struct cxemu_dev *dev = cookie;
+
+    cxemu_dev_tick(dev, clock);
+    if (dev->passes++ % TEND_PASSES == 0)
+        cxemu_registry_tend();
+}
+
+static int start(struct cxemu_dev *dev)
+{
+    int err = 0;
+
+    cxemu_nic_on_pass(dev->nic, on_pass, dev);
+    if (drive != CXEMU_DRIVE_THREAD)
+        return 0;
+    if (!driver)
+        err = cxemu_driver_create(&driver);
+    return err ? err : cxemu_driver_add(driver, dev->nic);
+}
+
+static void stop(struct cxemu_dev *dev)
+{
+    if (driver)
+        cxemu_driver_remove(driver, dev->nic);
+    cxemu_nic_on_pass(dev->nic, NULL, NULL);
+}
+
+/* --- adding and removing ------------------------------------------------------------------ */
+
+static void describe(const struct entry *entry, struct cxemu_sysfs_dev *out)
+{
+    *out = (struct cxemu_sysfs_dev){
+        .name = entry->dev->name,
+        .index = entry->dev->index,
+        .guid = cxemu_dev_guid(entry->dev),
+        .netdev = entry->netdev,
+        .up = cxemu_nic_link_is_up(entry->dev->nic),
+    };
+}
+
+/* Fills in what the description left open. */
+static int complete(struct cxemu_spec *spec, const struct error *e)
+{
+    for (unsigned n = 0; !spec->name[0]; n++) {
+        snprintf(spec->name, sizeof(spec->name), "mlx5_%u", n);
+        if (find(spec->name))
+            spec->name[0] = 0;
+    }
+    if (find(spec->name))
+        return fail(e, -EEXIST, "name=%s: there is a NIC of that name", spec->name);
+    if (!spec->has_mac)
+        spec->mac = cxemu_spec_default_mac(spec->name);
+    return 0;
+}
+
+static int add_to_tree(const struct entry *entry, const struct error *e)
+{
+    struct cxemu_sysfs_dev sysfs;
+    int err = 0;
+
+    if (!has_tree)
+        err = cxemu_sysfs_create();
+    has_tree = !err;
+    describe(entry, &sysfs);
+    if (!err)
+        err = cxemu_sysfs_add(&sysfs);
+    if (err)
+        fail(e, err, "cannot make the private /sys tree in $TMPDIR or /tmp: %s", strerror(-err));
+    return err;
+}
+
+static int add(const char *text, const struct error *e)
+{
+    struct cxemu_spec spec;
+    struct entry *entry = NULL;
+    struct cxemu_dev_attr attr;
+
+    int err = cxemu_spec_parse(text, &spec, e->text, e->len);
+    if (!err)
+        err = complete(&spec, e);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < NICS_MAX && !entry; i++)
+        if (!entries[i].dev)
+            entry = &entries[i];
+    if (!entry)
+        return fail(e, -ENOSPC, "a process has at most %d NICs", NICS_MAX);
+    attr = (struct cxemu_dev_attr){
+        .name = spec.name, .index = next_index, .mac = spec.mac, .mtu_bytes = spec.mtu_bytes};
+    err = make_nic(&spec, &attr.nic, e);
+    if (err)
+        return err;
+    err = cxemu_dev_create(&attr, &entry->dev);
+    if (err) {
+        cxemu_nic_destroy(attr.nic);
+        return err;
+    }
+    snprintf(entry->netdev, sizeof(entry->netdev), "%s", spec.netdev);
+    err = add_to_tree(entry, e);
+    if (!err)
+        err = start(entry->dev);
+    if (err) {
+        cxemu_dev_put(entry->dev);
+        entry->dev = NULL;
+        return err;
+    }
+    next_index++;
+    drive_fixed = true;
+    atomic_fetch_add(&live, 1);
+    return 0;
+}
+
+int cxemu_nic_add(const char *text, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+
+    if (err && err_len)
+        err[0] = 0;
+    pthread_mutex_lock(&lock);
+    int rc = add(text, &e);
+    pthread_mutex_unlock(&lock);
+    if (rc && err && err_len && !err[0])
+        fail(&e, rc, "%s", strerror(-rc));
+    return rc;
+}
+
+int cxemu_nic_check(const char *text, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+    struct cxemu_spec spec;
+
+    int rc = cxemu_spec_parse(text, &spec, err, err_len);
+    if (!rc && spec.wire == CXEMU_WIRE_PACKET && !if_nametoindex(spec.wire_name))
+        rc = fail(&e, -ENODEV, "wire=packet:%s: no such interface in this network namespace",
+                  spec.wire_name);
+    return rc;
+}
+
+int cxemu_nic_remove(const char *name)
+{
+    struct cxemu_sysfs_dev sysfs;
+
+    pthread_mutex_lock(&lock);
+    struct entry *entry = find(name);
+    if (!entry) {
+        pthread_mutex_unlock(&lock);
+        return -ENOENT;
+    }
+    describe(entry, &sysfs);
+    cxemu_sysfs_remove(&sysfs);
+    struct cxemu_dev *dev = entry->dev;
+    entry->dev = NULL;
+    stop(dev);
+    cxemu_dev_remove(dev);
+    atomic_fetch_sub(&live, 1);
+    pthread_mutex_unlock(&lock);
+    cxemu_dev_put(dev);
+    return 0;
+}
+
+int cxemu_drive_set(enum cxemu_drive wanted)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&lock);
+    if (drive_fixed && wanted != drive)
+        err = -EBUSY;
+    else if (wanted != CXEMU_DRIVE_THREAD && wanted != CXEMU_DRIVE_PUMP)
+        err = -EINVAL;
+    else
+        drive = wanted;
+    pthread_mutex_unlock(&lock);
+    return err;
+}
+
+int cxemu_pump(unsigned budget)
+{
+    struct cxemu_dev *devs[NICS_MAX];
+    unsigned count = 0;
+    int moved = 0;
+
+    if (drive != CXEMU_DRIVE_PUMP)
+        return -EBUSY;
+    if (cxemu_is_detached())
+        return 0;
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < NICS_MAX; i++)
+        if (entries[i].dev)
+            devs[count++] = cxemu_dev_get(entries[i].dev);
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < count; i++) {
+        moved += cxemu_nic_pump(devs[i]->nic, budget);
+        cxemu_dev_put(devs[i]);
+    }
+    return moved;
+}
+
+uint64_t cxemu_counter(const char *nic, const char *name)
+{
+    uint64_t value = 0;
+
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(nic);
+    if (entry)
+        value = cxemu_nic_counter(entry->dev->nic, name);
+    pthread_mutex_unlock(&lock);
+    return value;
+}
+
+int cxemu_link_set(const char *nic, bool up)
+{
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(nic);
+    if (entry) {
+        cxemu_nic_link_set(entry->dev->nic, up);
+        cxemu_sysfs_link_set(nic, cxemu_nic_link_is_up(entry->dev->nic));
+    }
+    pthread_mutex_unlock(&lock);
+    return entry ? 0 : -ENOENT;
+}
+
+uint64_t cxemu_object_count(const char *nic, const char *kind)
+{
+    static const char *const kinds[CXEMU_KINDS] = {
+        [CXEMU_KIND_PD] = "pd",           [CXEMU_KIND_MR] = "mr",     [CXEMU_KIND_CQ] = "cq",
+        [CXEMU_KIND_QP] = "qp",           [CXEMU_KIND_FLOW] = "flow", [CXEMU_KIND_UAR] = "uar",
+        [CXEMU_KIND_CONTEXT] = "context",
+    };
+    uint64_t count = 0;
+
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(nic);
+    for (unsigned i = 0; entry && i < CXEMU_KINDS; i++)
+        if (strcmp(kinds[i], kind) == 0)
+            count = atomic_load(&entry->dev->live[i]);
+    pthread_mutex_unlock(&lock);
+    return count;
+}
+
+/* --- exit --------------------------------------------------------------------------------- */
+
+void cxemu_nics_stop(void)
+{
+    pthread_mutex_lock(&lock);
+    if (driver)
+        cxemu_driver_destroy(driver);
+    driver = NULL;
+    drive_fixed = true;
+    pthread_mutex_unlock(&lock);
+}
+
+void cxemu_nics_clear(void)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < NICS_MAX; i++) {
+        if (!entries[i].dev)
+            continue;
+        cxemu_nic_on_pass(entries[i].dev->nic, NULL, NULL);
+        cxemu_dev_put(entries[i].dev);
+        entries[i].dev = NULL;
+    }
+    while (loose_ends) {
+        struct loose_end *end = loose_ends;
+        loose_ends = end->next;
+        if (end->wire)
+            end->wire->ops->destroy(end->wire);
+        free(end);
+    }
+    if (has_tree)
+        cxemu_sysfs_destroy();
+    has_tree = false;
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The parser of NIC descriptions, "key=value,key=value": rawstack/cxemu.h and cxemu(1) define them.
+ */
+#ifndef CXEMU_PRELOAD_SPEC_H
+#define CXEMU_PRELOAD_SPEC_H
+
+#include <net/if.h>
+#include <rawstack/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CXEMU_SPEC_NAME_MAX 64
+
+enum cxemu_wire_kind { CXEMU_WIRE_NONE, CXEMU_WIRE_MEM, CXEMU_WIRE_PACKET };
+
+struct cxemu_spec {
+    char name[CXEMU_SPEC_NAME_MAX]; /* "": the next mlx5_N */
+    enum cxemu_wire_kind wire;
+    char wire_name[CXEMU_SPEC_NAME_MAX]; /* of a memory wire, or the interface */
+    char netdev[IFNAMSIZ];               /* "": none */
+    bool has_mac;
+    struct rs_mac mac;
+    uint16_t mtu_bytes;
+    uint32_t loss_tx_ppm, loss_rx_ppm;
+    uint64_t seed;
+};
+
+/* 0 or -EINVAL, with a sentence about what is wrong in err (may be NULL). */
+RS_MUST_USE int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err,
+                                 size_t err_len);
+/* The MAC of a NIC that was given none: locally administered, from its name. */
+struct rs_mac cxemu_spec_default_mac(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tree of sysfs.h. Which files matter: libibverbs init.c and cmd_device.c, ibdev_nl.c of
+ * rdma-core, and the fixed paths that other clients read; contents as Documentation/ABI/stable/
+ * sysfs-class-infiniband of the kernel describes them.
+ */
+#define _GNU_SOURCE
+#include "cxemu/preload/sysfs.h"
+
+#include "cxemu/preload/raw.h"
+#include "cxemu/uverbs/limits.h"
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define PREFIX "cxemu."
+
+static char root[PATH_MAX / 2];
+static pid_t owner;
+static int lock_fd = -1; /* flock: the tree is in use */
+
+/* --- files -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static int put_file(const char *path, const char *fmt, ...)
+{
+    char full[PATH_MAX], text[256];
+    va_list args;
+
+    if (snprintf(full, sizeof(full), "%s/%s", root, path) >= (int)sizeof(full))
+        return -ENAMETOOLONG;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    int fd = raw_openat(AT_FDCWD, full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -errno;
+    int err = raw_write(fd, text, (size_t)n) == n ? 0 : -EIO;
+    raw_close(fd);
+    return err;
+}
+
+__attribute__((format(printf, 1, 2))) static int make_dir(const char *fmt, ...)
+{
+    char path[PATH_MAX / 2], full[PATH_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(path, sizeof(path), fmt, args);
+    va_end(args);
+    snprintf(full, sizeof(full), "%s/%s", root, path);
+    return syscall(SYS_mkdirat, AT_FDCWD, full, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+static int put_link(const char *path, const char *target)
+{
+    char full[PATH_MAX];
+
+    snprintf(full, sizeof(full), "%s/%s", root, path);
+    return syscall(SYS_symlinkat, target, AT_FDCWD, full) ? -errno : 0;
+}
+
+/* Removes path and all below, not following links. */
+static void remove_tree(const char *path)
+{
+    char child[PATH_MAX];
+    const struct dirent *entry;
+
+    int fd = raw_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir) {
+        while ((entry = readdir(dir))) {
+            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                continue;
+            if (snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) < (int)sizeof(child))
+                remove_tree(child);
+        }
+        closedir(dir);
+    }
+    syscall(SYS_unlinkat, AT_FDCWD, path, dir ? AT_REMOVEDIR : 0);
+}
+
+/* --- the root ----------------------------------------------------------------------------- */
+
+/* A tree whose lock is free belonged to a process that did not get to remove it. */
+static void sweep(const char *parent)
+{
+    char path[PATH_MAX], lock[PATH_MAX];
+    const struct dirent *entry;
+
+    int fd = raw_openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir)
+        return;
+    while ((entry = readdir(dir))) {
+        struct stat st;
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
+            continue;
+        if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) >= (int)sizeof(path) ||
+            snprintf(lock, sizeof(lock), "%s/lock", path) >= (int)sizeof(lock))
+            continue;
+        if (raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode) ||
+            st.st_uid != geteuid())
+            continue;
+        int held = raw_openat(AT_FDCWD, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+        if (held < 0)
+            continue; /* just being made */
+        if (flock(held, LOCK_EX | LOCK_NB) == 0)
+            remove_tree(path);
+        raw_close(held);
+    }
+    closedir(dir);
+}
+
+int cxemu_sysfs_create(void)
+{
+    char lock[PATH_MAX];
+    const char *parent = secure_getenv("TMPDIR");
+
+    if (!parent || parent[0] != '/' || strlen(parent) > sizeof(root) - 64)
+        parent = "/tmp";
+    sweep(parent);
+    snprintf(root, sizeof(root), "%s/" PREFIX "%d.XXXXXX", parent, (int)getpid());
+    if (!mkdtemp(root)) {
+        root[0] = 0;
+        return -errno;
+    }
+    owner = getpid();
+    snprintf(lock, sizeof(lock), "%s/lock", root);
+    lock_fd = raw_openat(AT_FDCWD, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int err = lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+    static const char *const dirs[] = {
+        "class", "class/infiniband", "class/infiniband_verbs", "devices", "dev", "dev/infiniband"};
+    for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        err = make_dir("%s", dirs[i]);
+    if (!err)
+        err = put_file("class/infiniband_verbs/abi_version", "6\n");
+    if (err)
+        cxemu_sysfs_destroy();
+    return err;
+}
+
+void cxemu_sysfs_destroy(void)
+{
+    if (root[0] && owner == getpid())
+        remove_tree(root);
+    if (lock_fd >= 0)
+        raw_close(lock_fd);
+    lock_fd = -1;
+    root[0] = 0;
+}
+
+/* --- devices ------------------------------------------------------------------------------ */
+
+static void put_state(const char *name, bool up)
+{
+    char path[PATH_MAX / 2];
+
+    snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/state", name);
+    (void)put_file(path, "%s\n", up ? "4: ACTIVE" : "1: DOWN");
+    snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/phys_state", name);
+    (void)put_file(path, "%s\n", up ? "5: LinkUp" : "3: Disabled");
+}
+
+/* Puts one file of a directory; remembers the first failure. */
+struct filler {
+    char dir[PATH_MAX / 4];
+    int err;
+};
+
+__attribute__((format(printf, 3, 4))) static void fill(struct filler *f, const char *name,
+                                                       const char *fmt, ...)
+{
+    char path[PATH_MAX / 2], text[200];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+    if (!f->err)
+        f->err = put_file(path, "%s\n", text);
+}
+
+static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
+{
+    struct filler f = {.err = make_dir("class/infiniband/%s", dev->name)};
+    char guid[32];
+    uint64_t g = dev->guid;
+
+    snprintf(f.dir, sizeof(f.dir), "class/infiniband/%s", dev->name);
+    snprintf(guid, sizeof(guid), "%04x:%04x:%04x:%04x", (unsigned)(g >> 48) & 0xffff,
+             (unsigned)(g >> 32) & 0xffff, (unsigned)(g >> 16) & 0xffff, (unsigned)g & 0xffff);
+    fill(&f, "node_type", "1: CA");
+    fill(&f, "node_guid", "%s", guid);
+    fill(&f, "sys_image_guid", "%s", guid);
+    fill(&f, "node_desc", "cxemu %s", dev->name);
+    fill(&f, "fw_ver", CXEMU_FW_STRING);
+    fill(&f, "board_id", CXEMU_BOARD_ID);
+    fill(&f, "hca_type", "MT%d", CXEMU_PART_ID);
+    fill(&f, "hw_rev", "0");
+    if (!f.err)
+        f.err = make_dir("%s/ports", f.dir);
+    if (!f.err)
+        f.err = make_dir("%s/ports/1", f.dir);
+    if (!f.err)
+        f.err = make_dir("%s/ports/1/gids", f.dir); /* RoCE is off: empty */
+    if (!f.err)
+        f.err = make_dir("%s/ports/1/gid_attrs", f.dir);
+    if (!f.err)
+        f.err = make_dir("%s/ports/1/pkeys", f.dir);
+    fill(&f, "ports/1/pkeys/0", "0xffff");
+    fill(&f, "ports/1/link_layer", "Ethernet");
+    fill(&f, "ports/1/rate", "100 Gb/sec (4X EDR)");
+    fill(&f, "ports/1/lid", "0x0");
+    fill(&f, "ports/1/cap_mask", "0x00000000");
+    put_state(dev->name, dev->up);
+    return f.err;
+}
+
+static int fill_net(const struct cxemu_sysfs_dev *dev, const char *pci_dir)
+{
+    struct filler f = {.err = 0};
+
+    if (!dev->netdev[0])
+        return 0;
+    snprintf(f.dir, sizeof(f.dir), "%s/net/%s", pci_dir, dev->netdev);
+    f.err = make_dir("%s/net", pci_dir);
+    if (!f.err)
+        f.err = make_dir("%s", f.dir);
+    fill(&f, "ifindex", "%u", if_nametoindex(dev->netdev));
+    fill(&f, "dev_port", "0");
+    fill(&f, "dev_id", "0x0");
+    fill(&f, "type", "1");
+    return f.err;
+}
+
+static int fill_pci(const struct cxemu_sysfs_dev *dev)
+{
+    char slot[32], link[PATH_MAX / 4], target[64];
+    struct filler f;
+
+    snprintf(slot, sizeof(slot), "0000:ce:%02x.0", dev->index & 0x1f);
+    snprintf(f.dir, sizeof(f.dir), "devices/%s", slot);
+    f.err = make_dir("%s", f.dir);
+    fill(&f, "modalias", "pci:v000015B3d0000%04Xsv000015B3sd00000008bc02sc00i00", CXEMU_PART_ID);
+    fill(&f, "uevent",
+         "DRIVER=mlx5_core\nPCI_CLASS=20000\nPCI_ID=15B3:%04X\nPCI_SUBSYS_ID=15B3:0008\n"
+         "PCI_SLOT_NAME=%s",
+         CXEMU_PART_ID, slot);
+    fill(&f, "vendor", "0x15b3");
+    fill(&f, "device", "0x%04x", CXEMU_PART_ID);
+    fill(&f, "class", "0x020000");
+    fill(&f, "numa_node", "-1");
+    if (!f.err)
+        f.err = fill_net(dev, f.dir);
+    if (!f.err)
+        f.err = make_dir("%s/infiniband", f.dir);
+    if (!f.err)
+        f.err = make_dir("%s/infiniband/%s", f.dir, dev->name);
+    snprintf(link, sizeof(link), "class/infiniband/%s/device", dev->name);
+    snprintf(target, sizeof(target), "../../../devices/%s", slot);
+    if (!f.err)
+        f.err = put_link(link, target);
+    snprintf(link, sizeof(link), "class/infiniband_verbs/uverbs%u/device", dev->index);
+    if (!f.err)
+        f.err = put_link(link, target);
+    return f.err;
+}
+
+int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
+{
+    struct filler f = {.err = fill_ibdev(dev)};
+
+    snprintf(f.dir, sizeof(f.dir), "class/infiniband_verbs/uverbs%u", dev->index);
+    if (!f.err)
+        f.err = make_dir("%s", f.dir);
+    if (!f.err)
+        f.err = fill_pci(dev);
+    fill(&f, "ibdev", "%s", dev->name);
+    fill(&f, "abi_version", "1");
+    fill(&f, "dev", "%d:%u", CXEMU_UVERBS_MAJOR, CXEMU_UVERBS_BASE_MINOR + dev->index);
+    snprintf(f.dir, sizeof(f.dir), "dev/infiniband");
+    char node[32];
+    snprintf(node, sizeof(node), "uverbs%u", dev->index);
+    fill(&f, node, "stands for a character device");
+    if (f.err)
+        cxemu_sysfs_remove(dev);
+    return f.err;
+}
+
+void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev)
+{
+    char path[PATH_MAX];
+
+    if (!root[0])
+        return;
+    snprintf(path, sizeof(path), "%s/class/infiniband_verbs/uverbs%u", root, dev->index);
+    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/class/infiniband/%s", root, dev->name);
+    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/devices/0000:ce:%02x.0", root, dev->index & 0x1f);
+    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", root, dev->index);
+    remove_tree(path);
+}
+
+void cxemu_sysfs_link_set(const char *name, bool up)
+{
+    if (root[0])
+        put_state(name, up);
+}
+
+/* --- paths -------------------------------------------------------------------------------- */
+
+static bool is_below(const char *path, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+bool cxemu_sysfs_covers(const char *path)
+{
+    return path && path[0] == '/' &&
+           (is_below(path, "/sys/class/infiniband") ||
+            is_below(path, "/sys/class/infiniband_verbs") || is_below(path, "/dev/infiniband"));
+}
+
+const char *cxemu_sysfs_map(const char *path, char buf[PATH_MAX])
+{
+    if (!root[0] || !cxemu_sysfs_covers(path))
+        return NULL;
+    if (strncmp(path, "/sys", 4) == 0)
+        path += 4;
+    return snprintf(buf, PATH_MAX, "%s%s", root, path) < PATH_MAX ? buf : NULL;
+}
+
+int cxemu_sysfs_device_of(const char *path)
+{
+    static const char prefix[] = "/dev/infiniband/uverbs";
+    char *end;
+
+    if (!path || strncmp(path, prefix, sizeof(prefix) - 1) != 0)
+        return -1;
+    const char *digits = path + sizeof(prefix) - 1;
+    if (*digits < '0' || *digits > '9')
+        return -1;
+    unsigned long n = strtoul(digits, &end, 10);
+    return *end || n > 255 ? -1 : (int)n;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A private tree of small files that stands where the kernel shows InfiniBand devices: programs
+ * that open /sys/class/infiniband, /sys/class/infiniband_verbs or /dev/infiniband are led into it.
+ * It lies in $TMPDIR (or /tmp), belongs to the process that made it and goes with it; trees of
+ * processes that were killed are swept by the next one.
+ */
+#ifndef CXEMU_PRELOAD_SYSFS_H
+#define CXEMU_PRELOAD_SYSFS_H
+
+#include <limits.h>
+#include <rawstack/types.h>
+
+#define CXEMU_UVERBS_MAJOR      231 /* IB_UVERBS_MAJOR */
+#define CXEMU_UVERBS_BASE_MINOR 192 /* IB_UVERBS_BASE_MINOR */
+
+struct cxemu_sysfs_dev {
+    const char *name;
+    unsigned index;
+    uint64_t guid;
+    const char *netdev; /* "": none */
+    bool up;
+};
+
+/* Makes the root of the tree; once. 0 or -errno. */
+RS_MUST_USE int cxemu_sysfs_create(void);
+/* Removes the tree, if this process made it. */
+void cxemu_sysfs_destroy(void);
+RS_MUST_USE int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev);
+void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev);
+void cxemu_sysfs_link_set(const char *name, bool up);
+
+/* The path in the tree that stands for `path`, or NULL when path is none of ours. */
+const char *cxemu_sysfs_map(const char *path, char buf[PATH_MAX]);
+/* Is path one of those that the tree stands for, whether or not there is a tree? */
+bool cxemu_sysfs_covers(const char *path);
+/* /dev/infiniband/uverbsN: N, else -1. */
+int cxemu_sysfs_device_of(const char *path);
+
+#endif

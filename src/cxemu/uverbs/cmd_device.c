@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Queries of device, port and GIDs, and opening the user context. The device says what a ConnectX-5
+ * with RoCE and DevX switched off would, less what core/ does not do: every capability reported is
+ * one that works. Values: <rdma/ib_user_verbs.h>, <rdma/mlx5-abi.h>,
+ * drivers/infiniband/hw/mlx5/main.c.
+ */
+#include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/limits.h"
+#include "cxemu/uverbs/pages.h"
+#include "cxemu/uverbs/umem.h"
+#include <endian.h>
+#include <errno.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/mlx5-abi.h>
+#include <rdma/mlx5_user_ioctl_cmds.h>
+#include <string.h>
+
+/* --- device ------------------------------------------------------------------------------- */
+
+static void fill_device(struct cxemu_ctx *ctx, struct ib_uverbs_query_device_resp *r)
+{
+    *r = (struct ib_uverbs_query_device_resp){
+        .fw_ver = CXEMU_FW_VERSION,
+        .node_guid = htobe64(cxemu_dev_guid(ctx->dev)),
+        .sys_image_guid = htobe64(cxemu_dev_guid(ctx->dev)),
+        .max_mr_size = UINT64_MAX,
+        .page_size_cap = 0xfffffffffffff000ull,
+        .vendor_id = CXEMU_VENDOR_ID,
+        .vendor_part_id = CXEMU_PART_ID,
+        .max_qp = CXEMU_MAX_QP,
+        .max_qp_wr = CXEMU_MAX_WR,
+        .device_cap_flags = IB_UVERBS_DEVICE_PORT_ACTIVE_EVENT | IB_UVERBS_DEVICE_SYS_IMAGE_GUID |
+                            IB_UVERBS_DEVICE_RAW_IP_CSUM | IB_UVERBS_DEVICE_MANAGED_FLOW_STEERING,
+        .max_sge = CXEMU_MAX_SGE,
+        .max_cq = CXEMU_MAX_CQ,
+        .max_cqe = CXEMU_MAX_CQE - 1,
+        .max_mr = CXEMU_MAX_MR,
+        .max_pd = CXEMU_MAX_PD,
+        .max_pkeys = 1,
+        .phys_port_cnt = 1,
+    };
+}
+
+int cxemu_cmd_query_device(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_query_device_resp resp;
+
+    fill_device(cmd->ctx, &resp);
+    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}
+
+static int put_driver_caps(struct cxemu_cmd *cmd)
+{
+    struct mlx5_ib_query_device_resp resp = {0};
+
+    if (cmd->uhw_out_len == 0)
+        return 0;
+    if (cmd->uhw_out_len < offsetof(struct mlx5_ib_query_device_resp, tso_caps))
+        return -EINVAL;
+    /* No TSO, RSS, pacing, striding, compression, multi-packet WQEs: all zero, and said so. */
+    resp.response_length =
+        cmd->uhw_out_len < sizeof(resp) ? (uint32_t)cmd->uhw_out_len : sizeof(resp);
+    resp.flags = MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_PAD;
+    return cxemu_cmd_uhw_out(cmd, &resp, sizeof(resp));
+}
+
+int cxemu_cmd_query_device_ex(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_ex_query_device in;
+    struct ib_uverbs_ex_query_device_resp resp = {0};
+
+    cxemu_cmd_in(cmd, &in, sizeof(in));
+    if (in.comp_mask || in.reserved)
+        return -EINVAL;
+    for (size_t i = 0; i < cmd->uhw_in_len; i++)
+        if (cmd->uhw_in[i])
+            return -EINVAL;
+    int err = put_driver_caps(cmd);
+    if (err)
+        return err;
+    fill_device(cmd->ctx, &resp.base);
+    resp.response_length = cmd->out_len < sizeof(resp) ? (uint32_t)cmd->out_len : sizeof(resp);
+    resp.timestamp_mask = 0x7fffffffffffffffull;
+    resp.hca_core_clock = CXEMU_CLOCK_KHZ;
+    resp.device_cap_flags_ex = resp.base.device_cap_flags;
+    resp.raw_packet_caps = IB_UVERBS_RAW_PACKET_CAP_IP_CSUM;
+    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}
+
+/* --- port --------------------------------------------------------------------------------- */
+
+/* enum ib_mtu: the largest that the netdev's MTU holds. */
+static uint8_t ib_mtu_of(unsigned mtu)
+{
+    return mtu >= 4096 ? 5 : mtu >= 2048 ? 4 : mtu >= 1024 ? 3 : mtu >= 512 ? 2 : 1;
+}
+
+static void fill_port(struct cxemu_ctx *ctx, struct ib_uverbs_query_port_resp *r)
+{
+    bool up = cxemu_nic_link_is_up(ctx->dev->nic);
+
+    *r = (struct ib_uverbs_query_port_resp){
+        .max_msg_sz = 1u << 30,
+        .pkey_tbl_len = 1,
+        .state = up ? 4 : 1,      /* IB_PORT_ACTIVE, IB_PORT_DOWN */
+        .phys_state = up ? 5 : 3, /* link up, disabled */
+        .max_mtu = 5,
+        .active_mtu = ib_mtu_of(ctx->dev->mtu_bytes),
+        .active_width = 2,  /* 4x */
+        .active_speed = 32, /* EDR: 4 x 25 Gb/s */
+        .link_layer = 2,    /* Ethernet */
+    };
+}
+
+int cxemu_cmd_query_port(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_query_port in;
+    struct ib_uverbs_query_port_resp resp;
+
+    cxemu_cmd_in(cmd, &in, sizeof(in));
+    if (in.port_num != 1)
+        return -EINVAL;
+    fill_port(cmd->ctx, &resp);
+    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}
+
+int cxemu_method_query_port(struct cxemu_bundle *b)
+{
+    struct ib_uverbs_query_port_resp_ex resp = {0};
+    uint64_t port = 0;
+
+    int err = cxemu_bundle_number(b, UVERBS_ATTR_QUERY_PORT_PORT_NUM, &port);
+    if (err)
+        return err;
+    if (port != 1)
+        return -EINVAL;
+    fill_port(b->ctx, &resp.legacy_resp);
+    return cxemu_bundle_out(b, UVERBS_ATTR_QUERY_PORT_RESP, &resp, sizeof(resp));
+}
+
+/* RoCE is off: the GID table is empty. */
+int cxemu_method_query_gid_table(struct cxemu_bundle *b)
+{
+    uint64_t none = 0;
+    return cxemu_bundle_out(b, UVERBS_ATTR_QUERY_GID_TABLE_RESP_NUM_ENTRIES, &none, sizeof(none));
+}
+
+int cxemu_method_query_gid_entry(struct cxemu_bundle *b)
+{
+    (void)b;
+    return -EINVAL;
+}
+
+/* --- user context ------------------------------------------------------------------------- */
+
+static void fill_context(struct mlx5_ib_alloc_ucontext_resp *r, size_t room)
+{
+    *r = (struct mlx5_ib_alloc_ucontext_resp){
+        .qp_tab_size = CXEMU_MAX_QP,
+        .bf_reg_size = 512,
+        .tot_bfregs = 0, /* dynamic UARs: cmd_uar.c */
+        .cache_line_size = 64,
+        .max_sq_desc_sz = CXEMU_MAX_SQ_DESC_BYTES,
+        .max_rq_desc_sz = CXEMU_MAX_RQ_DESC_BYTES,
+        .max_send_wqebb = CXEMU_MAX_WR,
+        .max_recv_wr = CXEMU_MAX_WR,
+        .num_ports = 1,
+        .comp_mask = MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_CORE_CLOCK_OFFSET,
+        .response_length = room < sizeof(*r) ? (uint32_t)room : sizeof(*r),
+        .cqe_version = 1,
+        .cmds_supp_uhw = MLX5_USER_CMDS_SUPP_UHW_QUERY_DEVICE,
+        .eth_min_inline = MLX5_USER_INLINE_MODE_NONE,
+        .clock_info_versions = 1 << MLX5_IB_CLOCK_INFO_V1,
+        .hca_core_clock_offset = CXEMU_CLOCK_OFFSET,
+        .log_uar_size = 12,
+        .num_uars_per_page = 1,
+    };
+}
+
+/* mlx5_ib_alloc_ucontext's checks of the driver part; without dynamic UARs (an old libmlx5) there
+ * is no UAR scheme left to offer. */
+static int check_context_request(const void *uhw, size_t len)
+{
+    struct mlx5_ib_alloc_ucontext_req_v2 req = {0};
+
+    if (len != sizeof(struct mlx5_ib_alloc_ucontext_req) &&
+        len < offsetof(struct mlx5_ib_alloc_ucontext_req_v2, max_cqe_version))
+        return -EINVAL;
+    memcpy(&req, uhw, len < sizeof(req) ? len : sizeof(req));
+    if (req.flags & ~(uint32_t)MLX5_IB_ALLOC_UCTX_DEVX || req.comp_mask || req.reserved0 ||
+        req.reserved1 || req.reserved2)
+        return -EOPNOTSUPP;
+    if (req.total_num_bfregs == 0 || req.num_low_latency_bfregs > req.total_num_bfregs - 1)
+        return -EINVAL;
+    if (req.flags & MLX5_IB_ALLOC_UCTX_DEVX)
+        return cxemu_missing("MLX5_IB_ALLOC_UCTX_DEVX (a context with DevX)", EINVAL);
+    if (!(req.lib_caps & MLX5_LIB_CAP_DYN_UAR))
+        return cxemu_missing("a context without MLX5_LIB_CAP_DYN_UAR", EOPNOTSUPP);
+    if (req.max_cqe_version < 1)
+        return cxemu_missing("a context with CQE version 0", EOPNOTSUPP);
+    return 0;
+}
+
+int cxemu_method_get_context(struct cxemu_bundle *b)
+{
+    const struct cxemu_attr *uhw_out = cxemu_bundle_attr(b, UVERBS_ATTR_UHW_OUT);
+    uint8_t uhw[sizeof(struct mlx5_ib_alloc_ucontext_req_v2)];
+    struct mlx5_ib_alloc_ucontext_resp resp;
+    uint32_t vectors = CXEMU_COMP_VECTORS;
+    uint64_t core_support = IB_UVERBS_CORE_SUPPORT_OPTIONAL_MR_ACCESS;
+    size_t given;
+
+    if (b->ctx->opened)
+        return -EINVAL;
+    int err = cxemu_uhw_in(b, uhw, sizeof(uhw), &given);
+    if (!err)
+        err = check_context_request(uhw, given);
+    if (err)
+        return err;
+    fill_context(&resp, uhw_out ? uhw_out->len : 0);
+    err = cxemu_bundle_out(b, UVERBS_ATTR_UHW_OUT, &resp, sizeof(resp));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_GET_CONTEXT_NUM_COMP_VECTORS, &vectors,
+                               sizeof(vectors));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_GET_CONTEXT_CORE_SUPPORT, &core_support,
+                               sizeof(core_support));
+    b->ctx->opened = err == 0;
+    return err;
+}
+
+/* The old way, which also makes the asynchronous event file. */
+int cxemu_cmd_get_context(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_get_context_resp resp = {.num_comp_vectors = CXEMU_COMP_VECTORS};
+    struct mlx5_ib_alloc_ucontext_resp driver;
+    int fd;
+
+    if (cmd->ctx->opened)
+        return -EINVAL;
+    int err = check_context_request(cmd->uhw_in, cmd->uhw_in_len);
+    if (!err)
+        err = cxemu_ctx_evfile_add(cmd->ctx, sizeof(struct ib_uverbs_async_event_desc), &fd);
+    if (err)
+        return err;
+    resp.async_fd = (uint32_t)fd;
+    fill_context(&driver, cmd->uhw_out_len);
+    err = cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    if (!err)
+        err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    cmd->ctx->opened = err == 0;
+    return err;
+}
+
+int cxemu_method_query_context(struct cxemu_bundle *b)
+{
+    const struct cxemu_attr *out = cxemu_bundle_attr(b, MLX5_IB_ATTR_QUERY_CONTEXT_RESP_UCTX);
+    struct mlx5_ib_alloc_ucontext_resp resp;
+    uint32_t vectors = CXEMU_COMP_VECTORS;
+    uint64_t core_support = IB_UVERBS_CORE_SUPPORT_OPTIONAL_MR_ACCESS;
+
+    fill_context(&resp, out->len);
+    int err = cxemu_bundle_out(b, MLX5_IB_ATTR_QUERY_CONTEXT_RESP_UCTX, &resp, sizeof(resp));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_QUERY_CONTEXT_NUM_COMP_VECTORS, &vectors,
+                               sizeof(vectors));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_QUERY_CONTEXT_CORE_SUPPORT, &core_support,
+                               sizeof(core_support));
+    return err;
+}
+
+int cxemu_method_async_alloc(struct cxemu_bundle *b)
+{
+    int fd;
+
+    int err = cxemu_ctx_evfile_add(b->ctx, sizeof(struct ib_uverbs_async_event_desc), &fd);
+    if (err)
+        return err;
+    return cxemu_bundle_out_id(b, UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, (uint64_t)fd);
+}
+
+int cxemu_uhw_in(const struct cxemu_bundle *b, void *dst, size_t len, size_t *given)
+{
+    const struct cxemu_attr *attr = cxemu_bundle_attr(b, UVERBS_ATTR_UHW_IN);
+
+    *given = attr ? attr->len : 0;
+    memset(dst, 0, len);
+    return attr ? cxemu_bundle_in(b, UVERBS_ATTR_UHW_IN, dst, len) : 0;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RAW_PACKET queue pairs: ibv_create_qp(3), ibv_create_qp_ex(3), ibv_destroy_qp(3). Checks follow
+ * uverbs_std_types_qp.c, uverbs_cmd.c (create_qp) and hw/mlx5/qp.c. Changes of state:
+ * cmd_qp_modify.c.
+ */
+#include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/limits.h"
+#include "cxemu/uverbs/objects.h"
+#include "cxemu/uverbs/umem.h"
+#include <errno.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/mlx5-abi.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A request, whichever way it came. */
+struct request {
+    uint64_t user_handle;
+    uint64_t pd, send_cq, recv_cq;
+    bool has_srq, has_ind_table, has_source_qpn;
+    uint32_t type, flags;
+    struct ib_uverbs_qp_cap cap;
+    int64_t async_fd; /* -1: the context's */
+    struct mlx5_ib_create_qp driver;
+    size_t driver_len;
+};
+
+struct cxemu_qp_obj *cxemu_qp_find(struct cxemu_ctx *ctx, uint64_t handle)
+{
+    return (struct cxemu_qp_obj *)cxemu_handles_get(&ctx->handles, CXEMU_KIND_QP, handle);
+}
+
+/* Under the NIC's lock. */
+static void on_error(void *cookie, enum cxemu_event event)
+{
+    struct cxemu_qp_obj *qp = cookie;
+    struct ib_uverbs_async_event_desc desc = {.element = qp->user_handle, .event_type = event};
+
+    if (!qp->async)
+        return;
+    atomic_fetch_add(&qp->async_posted, 1);
+    cxemu_evfile_post(qp->async, &desc);
+}
+
+/* --- checks ------------------------------------------------------------------------------- */
+
+static int check_type(const struct request *r)
+{
+    const uint32_t known = IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK |
+                           IB_UVERBS_QP_CREATE_SCATTER_FCS | IB_UVERBS_QP_CREATE_CVLAN_STRIPPING |
+                           IB_UVERBS_QP_CREATE_PCI_WRITE_END_PADDING |
+                           IB_UVERBS_QP_CREATE_SQ_SIG_ALL;
+
+    switch (r->type) {
+    case IB_UVERBS_QPT_RAW_PACKET:
+        if (!cxemu_may_use_raw())
+            return -EPERM;
+        break;
+    case IB_UVERBS_QPT_RC:
+    case IB_UVERBS_QPT_UC:
+    case IB_UVERBS_QPT_UD:
+    case IB_UVERBS_QPT_XRC_INI:
+    case IB_UVERBS_QPT_XRC_TGT:
+    case IB_UVERBS_QPT_DRIVER:
+        return cxemu_missing("queue pairs other than IBV_QPT_RAW_PACKET", EOPNOTSUPP);
+    default:
+        return -EINVAL;
+    }
+    if (r->flags & ~known)
+        return -EINVAL;
+    if (r->flags & IB_UVERBS_QP_CREATE_SCATTER_FCS)
+        return cxemu_missing("IBV_QP_CREATE_SCATTER_FCS", EOPNOTSUPP);
+    if (r->flags & IB_UVERBS_QP_CREATE_CVLAN_STRIPPING)
+        return cxemu_missing("IBV_QP_CREATE_CVLAN_STRIPPING", EOPNOTSUPP);
+    if (r->flags & IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK)
+        return cxemu_missing("IBV_QP_CREATE_BLOCK_SELF_MCAST_LB", EOPNOTSUPP);
+    if (r->has_ind_table)
+        return cxemu_missing("RSS queue pairs (indirection tables)", EOPNOTSUPP);
+    if (r->has_source_qpn)
+        return cxemu_missing("IBV_QP_CREATE_SOURCE_QPN", EOPNOTSUPP);
+    if (r->has_srq) /* there is none that the handle could name */
+        return -EINVAL;
+    return 0;
+}
+
+static bool is_power_of_2(uint32_t n)
+{
+    return n && !(n & (n - 1));
+}
+
+static int check_rings(const struct mlx5_ib_create_qp *d)
+{
+    if (d->sq_wqe_count && (!is_power_of_2(d->sq_wqe_count) || d->sq_wqe_count > CXEMU_MAX_WR))
+        return -EINVAL;
+    if (d->rq_wqe_count && (!is_power_of_2(d->rq_wqe_count) || d->rq_wqe_count > CXEMU_MAX_WR ||
+                            d->rq_wqe_shift < 4 || d->rq_wqe_shift > 9))
+        return -EINVAL;
+    if (!d->sq_wqe_count && !d->rq_wqe_count)
+        return -EINVAL;
+    if (d->sq_buf_addr % 64 || d->buf_addr % 64 || d->db_addr % 8)
+        return -EINVAL;
+    if (cxemu_umem_check(d->sq_buf_addr, d->sq_wqe_count * 64ull, true) ||
+        cxemu_umem_check(d->buf_addr, (uint64_t)d->rq_wqe_count << d->rq_wqe_shift, true) ||
+        cxemu_umem_check(d->db_addr, 8, true))
+        return -EFAULT;
+    return 0;
+}
+
+static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
+{
+    const struct mlx5_ib_create_qp *d = &r->driver;
+    /* Scatter-to-CQE is asked for by default and does nothing for raw packets. */
+    const uint32_t harmless =
+        MLX5_QP_FLAG_SCATTER_CQE | MLX5_QP_FLAG_ALLOW_SCATTER_CQE | MLX5_QP_FLAG_UAR_PAGE_INDEX;
+
+    if (r->driver_len < offsetof(struct mlx5_ib_create_qp, ece_options))
+        return -EINVAL;
+    if (d->flags & MLX5_QP_FLAG_SIGNATURE)
+        return cxemu_missing("MLX5_QP_FLAG_SIGNATURE", EOPNOTSUPP);
+    if (d->flags & (MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_UC | MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_MC))
+        return cxemu_missing("MLX5DV_QP_CREATE_TIR_ALLOW_SELF_LOOPBACK", EOPNOTSUPP);
+    if (d->flags & MLX5_QP_FLAG_TUNNEL_OFFLOADS)
+        return cxemu_missing("MLX5DV_QP_CREATE_TUNNEL_OFFLOADS", EOPNOTSUPP);
+    if (d->flags & ~harmless)
+        return -EINVAL;
+    if (!(d->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX) || !cxemu_uar_page_is(ctx, d->bfreg_index))
+        return -EINVAL;
+    if (r->cap.max_send_wr > CXEMU_MAX_WR || r->cap.max_recv_wr > CXEMU_MAX_WR ||
+        r->cap.max_recv_sge > CXEMU_MAX_RQ_DESC_BYTES / 16)
+        return -EINVAL;
+    return check_rings(d);
+}
+
+/* --- create ------------------------------------------------------------------------------- */
+
+static int bind_objects(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj *qp)
+{
+    struct cxemu_evfile *async = ctx->async;
+
+    qp->pd = cxemu_pd_find(ctx, r->pd);
+    qp->send_cq = cxemu_cq_find(ctx, r->send_cq);
+    qp->recv_cq = cxemu_cq_find(ctx, r->recv_cq);
+    if (!qp->pd || !qp->send_cq || !qp->recv_cq)
+        return -EINVAL;
+    if (r->async_fd >= 0) {
+        async = cxemu_ctx_evfile_find(ctx, r->async_fd, sizeof(struct ib_uverbs_async_event_desc));
+        if (!async)
+            return -EBADF;
+    }
+    qp->async = async ? cxemu_evfile_get(async) : NULL;
+    return 0;
+}
+
+static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj *qp)
+{
+    const struct mlx5_ib_create_qp *d = &r->driver;
+    struct cxemu_qp_attr attr = {
+        .pd = qp->pd->pdn,
+        .send_cq = qp->send_cq->cq,
+        .recv_cq = qp->recv_cq->cq,
+        .sq_buf = (uint8_t *)(uintptr_t)d->sq_buf_addr,
+        .sq_wqebb_count = d->sq_wqe_count,
+        .rq_buf = (uint8_t *)(uintptr_t)d->buf_addr,
+        .rq_wqe_count = d->rq_wqe_count,
+        .rq_wqe_shift = (uint8_t)d->rq_wqe_shift,
+        .doorbell = (uint32_t *)(uintptr_t)d->db_addr,
+        .uidx = d->uidx,
+        .sq_sig_all = r->flags & IB_UVERBS_QP_CREATE_SQ_SIG_ALL,
+        .on_error = on_error,
+        .cookie = qp,
+    };
+
+    qp->sq_sig_all = attr.sq_sig_all;
+    qp->has_rq = d->rq_wqe_count != 0;
+    return cxemu_qp_create(ctx->dev->nic, &attr, &qp->qp);
+}
+
+static void keep_caps(const struct request *r, struct cxemu_qp_obj *qp)
+{
+    qp->cap_send_wr = r->cap.max_send_wr;
+    qp->cap_recv_wr = r->cap.max_recv_wr;
+    qp->cap_send_sge = r->cap.max_send_sge;
+    qp->cap_recv_sge = r->cap.max_recv_sge;
+    qp->cap_inline = r->cap.max_inline_data;
+}
+
+static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj **out)
+{
+    int err = check_type(r);
+    if (!err)
+        err = check_driver_part(ctx, r);
+    if (err)
+        return err;
+    if (atomic_load(&ctx->dev->live[CXEMU_KIND_QP]) >= CXEMU_MAX_QP)
+        return -ENOMEM;
+    struct cxemu_qp_obj *qp = calloc(1, sizeof(*qp));
+    if (!qp)
+        return -ENOMEM;
+    qp->obj.kind = CXEMU_KIND_QP;
+    qp->user_handle = r->user_handle;
+    keep_caps(r, qp);
+    err = bind_objects(ctx, r, qp);
+    if (err)
+        goto free_qp;
+    err = cxemu_handles_add(&ctx->handles, &qp->obj);
+    if (err)
+        goto free_qp;
+    err = make_queues(ctx, r, qp);
+    if (err)
+        goto remove;
+    qp->pd->obj.users++;
+    qp->send_cq->obj.users++;
+    qp->recv_cq->obj.users++;
+    cxemu_count(ctx, CXEMU_KIND_QP, 1);
+    *out = qp;
+    return 0;
+
+remove:
+    cxemu_handles_remove(&ctx->handles, &qp->obj);
+free_qp:
+    cxemu_evfile_put(qp->async);
+    free(qp);
+    return err;
+}
+
+int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_t *async_read)
+{
+    uint32_t async = 0;
+
+    if (qp->obj.users)
+        return -EBUSY;
+    cxemu_qp_destroy(qp->qp); /* from here on no callback */
+    if (qp->async) {
+        async = atomic_load(&qp->async_posted) - cxemu_evfile_purge(qp->async, qp->user_handle);
+        cxemu_evfile_put(qp->async);
+    }
+    if (async_read)
+        *async_read = async;
+    qp->pd->obj.users--;
+    qp->send_cq->obj.users--;
+    qp->recv_cq->obj.users--;
+    cxemu_handles_remove(&ctx->handles, &qp->obj);
+    cxemu_count(ctx, CXEMU_KIND_QP, -1);
+    free(qp);
+    return 0;
+}
+
+/* --- by ioctl ----------------------------------------------------------------------------- */
+
+/* Handles of the request; UINT64_MAX names no object. */
+static uint64_t handle_of(const struct cxemu_bundle *b, uint16_t id)
+{
+    const struct cxemu_attr *attr = cxemu_bundle_attr(b, id);
+    return attr ? attr->data : UINT64_MAX;
+}
+
+static int take_ioctl(const struct cxemu_bundle *b, struct request *r)
+{
+    const struct cxemu_attr *async = cxemu_bundle_attr(b, UVERBS_ATTR_CREATE_QP_EVENT_FD);
+    uint64_t type = 0, flags = 0;
+
+    *r = (struct request){
+        .pd = handle_of(b, UVERBS_ATTR_CREATE_QP_PD_HANDLE),
+        .send_cq = handle_of(b, UVERBS_ATTR_CREATE_QP_SEND_CQ_HANDLE),
+        .recv_cq = handle_of(b, UVERBS_ATTR_CREATE_QP_RECV_CQ_HANDLE),
+        .has_srq = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_SRQ_HANDLE),
+        .has_ind_table = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_IND_TABLE_HANDLE),
+        .has_source_qpn = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_SOURCE_QPN),
+        .async_fd = async ? (int64_t)async->data : -1,
+    };
+    if (async && r->async_fd < 0)
+        return -EBADF;
+    int err = cxemu_bundle_in(b, UVERBS_ATTR_CREATE_QP_USER_HANDLE, &r->user_handle,
+                              sizeof(r->user_handle));
+    if (!err)
+        err = cxemu_bundle_in(b, UVERBS_ATTR_CREATE_QP_CAP, &r->cap, sizeof(r->cap));
+    if (!err)
+        err = cxemu_bundle_number(b, UVERBS_ATTR_CREATE_QP_TYPE, &type);
+    if (!err)
+        err = cxemu_bundle_number(b, UVERBS_ATTR_CREATE_QP_FLAGS, &flags);
+    if (!err)
+        err = cxemu_uhw_in(b, &r->driver, sizeof(r->driver), &r->driver_len);
+    if (!err && (type > UINT32_MAX || flags > UINT32_MAX))
+        err = -EINVAL;
+    r->type = (uint32_t)type;
+    r->flags = (uint32_t)flags;
+    return err;
+}
+
+int cxemu_method_qp_create(struct cxemu_bundle *b)
+{
+    struct request r;
+    struct cxemu_qp_obj *qp;
+
+    int err = take_ioctl(b, &r);
+    if (!err)
+        err = create(b->ctx, &r, &qp);
+    if (err)
+        return err;
+    struct mlx5_ib_create_qp_resp driver = {.bfreg_index = r.driver.bfreg_index};
+    uint32_t number = cxemu_qp_number(qp->qp);
+    err = cxemu_bundle_out(b, UVERBS_ATTR_CREATE_QP_RESP_CAP, &r.cap, sizeof(r.cap));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_CREATE_QP_RESP_QP_NUM, &number, sizeof(number));
+    if (!err)
+        err = cxemu_bundle_out(b, UVERBS_ATTR_UHW_OUT, &driver, sizeof(driver));
+    if (!err)
+        err = cxemu_bundle_out_id(b, UVERBS_ATTR_CREATE_QP_HANDLE, qp->obj.handle);
+    if (err)
+        (void)cxemu_qp_obj_destroy(b->ctx, qp, NULL);
+    return err;
+}
+
+int cxemu_method_qp_destroy(struct cxemu_bundle *b)
+{
+    struct ib_uverbs_destroy_qp_resp resp = {0};
+    struct cxemu_qp_obj *qp =
+        cxemu_qp_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_QP_HANDLE)->data);
+
+    if (!qp)
+        return -ENOENT;
+    int err = cxemu_qp_obj_destroy(b->ctx, qp, &resp.events_reported);
+    return err ? err : cxemu_bundle_out(b, UVERBS_ATTR_DESTROY_QP_RESP, &resp, sizeof(resp));
+}
+
+/* --- by legacy command -------------------------------------------------------------------- */
+
+static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
+                         struct ib_uverbs_create_qp_resp *resp)
+{
+    struct cxemu_qp_obj *qp;
+
+    r->async_fd = -1;
+    cxemu_cmd_uhw_in(cmd, &r->driver, sizeof(r->driver));
+    r->driver_len = cmd->uhw_in_len;
+    int err = create(cmd->ctx, r, &qp);
+    if (err)
+        return err;
+    struct mlx5_ib_create_qp_resp driver = {.bfreg_index = r->driver.bfreg_index};
+    *resp = (struct ib_uverbs_create_qp_resp){
+        .qp_handle = qp->obj.handle,
+        .qpn = cxemu_qp_number(qp->qp),
+        .max_send_wr = r->cap.max_send_wr,
+        .max_recv_wr = r->cap.max_recv_wr,
+        .max_send_sge = r->cap.max_send_sge,
+        .max_recv_sge = r->cap.max_recv_sge,
+        .max_inline_data = r->cap.max_inline_data,
+    };
+    return cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+}
+
+int cxemu_cmd_create_qp(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_create_qp in;
+    struct ib_uverbs_create_qp_resp resp;
+
+    cxemu_cmd_in(cmd, &in, sizeof(in));
+    struct request r = {
+        .user_handle = in.user_handle,
+        .pd = in.pd_handle,
+        .send_cq = in.send_cq_handle,
+        .recv_cq = in.recv_cq_handle,
+        .has_srq = in.is_srq,
+        .type = in.qp_type,
+        .flags = in.sq_sig_all ? IB_UVERBS_QP_CREATE_SQ_SIG_ALL : 0,
+        .cap = {in.max_send_wr, in.max_recv_wr, in.max_send_sge, in.max_recv_sge,
+                in.max_inline_data},
+    };
+    int err = create_legacy(cmd, &r, &resp);
+    return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}
+
+int cxemu_cmd_create_qp_ex(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_ex_create_qp in;
+    struct ib_uverbs_ex_create_qp_resp resp = {.response_length = sizeof(resp)};
+
+    cxemu_cmd_in(cmd, &in, sizeof(in));
+    if (in.comp_mask & ~(uint32_t)IB_UVERBS_CREATE_QP_SUP_COMP_MASK || in.reserved)
+        return -EINVAL;
+    struct request r = {
+        .user_handle = in.user_handle,
+        .pd = in.pd_handle,
+        .send_cq = in.send_cq_handle,
+        .recv_cq = in.recv_cq_handle,
+        .has_srq = in.is_srq,
+        .has_ind_table = in.comp_mask & IB_UVERBS_CREATE_QP_MASK_IND_TABLE,
+        .type = in.qp_type,
+        .flags = in.create_flags | (in.sq_sig_all ? IB_UVERBS_QP_CREATE_SQ_SIG_ALL : 0),
+        .cap = {in.max_send_wr, in.max_recv_wr, in.max_send_sge, in.max_recv_sge,
+                in.max_inline_data},
+    };
+    int err = create_legacy(cmd, &r, &resp.base);
+    return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}
+
+int cxemu_cmd_destroy_qp(struct cxemu_cmd *cmd)
+{
+    struct ib_uverbs_destroy_qp in;
+    struct ib_uverbs_destroy_qp_resp resp = {0};
+
+    cxemu_cmd_in(cmd, &in, sizeof(in));
+    struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in.qp_handle);
+    if (!qp)
+        return -EINVAL;
+    int err = cxemu_qp_obj_destroy(cmd->ctx, qp, &resp.events_reported);
+    return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
+}

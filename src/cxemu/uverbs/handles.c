@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The handle table: an array that doubles. Control path only, so a scan for a free slot will do. */
+#include "cxemu/uverbs/handles.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cxemu_handles_init(struct cxemu_handles *h)
+{
+    *h = (struct cxemu_handles){0};
+}
+
+void cxemu_handles_fini(struct cxemu_handles *h)
+{
+    free(h->slots);
+    *h = (struct cxemu_handles){0};
+}
+
+static int grow(struct cxemu_handles *h)
+{
+    uint32_t size = h->size ? h->size * 2 : 32;
+
+    struct cxemu_obj **slots = realloc(h->slots, size * sizeof(*slots));
+    if (!slots)
+        return -ENOMEM;
+    memset(slots + h->size, 0, (size - h->size) * sizeof(*slots));
+    h->slots = slots;
+    h->size = size;
+    return 0;
+}
+
+int cxemu_handles_add(struct cxemu_handles *h, struct cxemu_obj *obj)
+{
+    uint32_t i = 0;
+
+    while (i < h->size && h->slots[i])
+        i++;
+    if (i == h->size) {
+        int err = grow(h);
+        if (err)
+            return err;
+    }
+    h->slots[i] = obj;
+    obj->handle = i;
+    return 0;
+}
+
+void cxemu_handles_remove(struct cxemu_handles *h, struct cxemu_obj *obj)
+{
+    h->slots[obj->handle] = NULL;
+}
+
+struct cxemu_obj *cxemu_handles_get(const struct cxemu_handles *h, enum cxemu_kind kind,
+                                    uint64_t handle)
+{
+    if (handle >= h->size || !h->slots[handle] || h->slots[handle]->kind != kind)
+        return NULL;
+    return h->slots[handle];
+}
+
+struct cxemu_obj *cxemu_handles_any(const struct cxemu_handles *h, enum cxemu_kind kind)
+{
+    for (uint32_t i = 0; i < h->size; i++)
+        if (h->slots[i] && h->slots[i]->kind == kind)
+            return h->slots[i];
+    return NULL;
+}
