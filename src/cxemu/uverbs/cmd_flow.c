@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_verbs.h>
+#include <rdma/mlx5-abi.h>
 #include <stdlib.h>
 
 static struct cxemu_flow_obj *find(struct cxemu_ctx *ctx, uint64_t handle)
@@ -50,6 +51,24 @@ int cxemu_flow_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_flow_obj *flow)
     return 0;
 }
 
+/* struct mlx5_ib_create_flow: how many counters are described, and they. */
+static int check_driver_part(const struct cxemu_cmd *cmd)
+{
+    struct mlx5_ib_create_flow driver;
+
+    if (cmd->uhw_in_len == 0)
+        return 0;
+    if (cmd->uhw_in_len < sizeof(driver))
+        return -EOPNOTSUPP;
+    cxemu_cmd_uhw_in(cmd, &driver, sizeof(driver));
+    if (driver.ncounters_data)
+        return cxemu_missing("flow counters", EOPNOTSUPP);
+    for (size_t i = sizeof(driver); i < cmd->uhw_in_len; i++)
+        if (cmd->uhw_in[i])
+            return -EOPNOTSUPP;
+    return 0;
+}
+
 int cxemu_cmd_create_flow(struct cxemu_cmd *cmd)
 {
     struct ib_uverbs_create_flow in;
@@ -69,9 +88,9 @@ int cxemu_cmd_create_flow(struct cxemu_cmd *cmd)
     struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in.qp_handle);
     if (!qp || (!qp->has_rq && !attr.drop)) /* no TIR to deliver to */
         return -EINVAL;
-    if (cmd->uhw_in_len) /* struct mlx5_ib_create_flow: counters */
-        return cxemu_missing("flow counters", EOPNOTSUPP);
-    err = make_flow(cmd->ctx, qp, &attr, &flow);
+    err = check_driver_part(cmd);
+    if (!err)
+        err = make_flow(cmd->ctx, qp, &attr, &flow);
     if (err)
         return err;
     resp.flow_handle = flow->obj.handle;
