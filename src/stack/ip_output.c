@@ -154,7 +154,8 @@ static int send_fragment(struct rs_stack *stack, const struct rs_route *route,
     prepend_ip(head, ip);
     out.segs[0].data = head->data;
     out.segs[0].len = head->len;
-    rs_count(stack, RS_COUNTER_ip_frag_sent);
+    if (rs_ipv4_is_fragment(ip))
+        rs_count(stack, RS_COUNTER_ip_frag_sent);
     return to_neighbour(stack, route, &out);
 }
 
@@ -172,7 +173,8 @@ int rs_ip_output_fragments(struct rs_stack *stack, const struct rs_route *route,
 {
     struct reader r = {.pieces = pieces, .n = n_pieces};
     uint32_t len = pieces_len(pieces, n_pieces);
-    uint32_t step = (route->mtu_bytes - RS_IPV4_BYTES) & ~7u; /* RFC 791 3.2: whole 8-byte units */
+    uint32_t room = route->mtu_bytes - RS_IPV4_BYTES;
+    uint32_t step = len <= room ? room : room & ~7u; /* RFC 791 3.2: cut at 8-byte units */
     struct rs_ipv4 ip = header_of(route, proto, tos);
 
     if (len > MESSAGE_MAX)
