@@ -9,34 +9,36 @@
 #include "base/order.h"
 #include "cxemu/core/steer_table.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Byte offsets of fte_match_set_lyr_2_4 (kernel include/linux/mlx5/mlx5_ifc.h). */
+/*
+ * fte_match_set_lyr_2_4 (kernel include/linux/mlx5/mlx5_ifc.h) as eight words of eight wire bytes:
+ *   0  smac, ethertype                 3  ... ttl_hoplimit, udp_sport, udp_dport
+ *   1  dmac, first_prio first_cfi      4, 5  source address; an IPv4 one is in the last 4 bytes
+ *      first_vid                       6, 7  destination address
+ *   2  ip_protocol, dscp ecn, flags, tcp_flags, tcp_sport, tcp_dport
+ * They are put together in registers: stores of single fields, loaded again as words right after,
+ * would each stall the lookup.
+ */
 enum {
-    AT_SMAC = 0,
-    AT_ETHERTYPE = 6,
-    AT_DMAC = 8,
-    AT_VLAN_TCI = 14, /* first_prio, first_cfi, first_vid */
-    AT_IP_PROTOCOL = 16,
-    AT_DSCP_ECN = 17,
-    AT_FLAGS = 18, /* cvlan_tag, svlan_tag, frag, ip_version:4, top bit of tcp_flags */
-    AT_TCP_FLAGS = 19,
-    AT_TCP_SPORT = 20,
-    AT_TCP_DPORT = 22,
-    AT_TTL = 27,
-    AT_UDP_SPORT = 28,
-    AT_UDP_DPORT = 30,
-    AT_SRC_IP = 32, /* an IPv4 address is in the last four bytes */
-    AT_DST_IP = 48,
-    IPV4_IN_IP = 12,
+    WORD_SMAC = 0,
+    WORD_DMAC = 1,
+    WORD_TCP = 2,
+    WORD_UDP = 3,
+    WORD_SRC = 4,
+    WORD_DST = 6,
+    /* of word 2, byte 2: cvlan_tag, svlan_tag, frag, ip_version:4, top bit of tcp_flags */
     FLAG_CVLAN = 1 << 7,
     FLAG_SVLAN = 1 << 6,
     FLAG_FRAG = 1 << 5,
     IP_VERSION_SHIFT = 1,
     TPID_CVLAN = 0x8100,
-    ETH_TYPE_AT = 12,
+    TYPE_AT = 12, /* in a frame */
+    IPV4_SRC_AT = 12,
+    IPV6_SRC_AT = 8,
     PROTO_TCP = 6,
     PROTO_UDP = 17,
 };
@@ -51,52 +53,86 @@ enum {
     FIRST_BUCKETS = 16,
 };
 
-static void extract_ip(uint8_t *key, const struct rs_packet *pkt)
+static uint64_t load64(const uint8_t *p)
 {
-    if (pkt->ip_version == 4) {
-        memcpy(key + AT_SRC_IP + IPV4_IN_IP, pkt->src.bytes, 4);
-        memcpy(key + AT_DST_IP + IPV4_IN_IP, pkt->dst.bytes, 4);
-    } else {
-        memcpy(key + AT_SRC_IP, pkt->src.bytes, 16);
-        memcpy(key + AT_DST_IP, pkt->dst.bytes, 16);
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static uint32_t load32(const uint8_t *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* Byte `at` of a word in memory order. */
+static uint64_t byte_at(unsigned at, uint8_t value)
+{
+    return htole64((uint64_t)value << (8 * at));
+}
+
+/* The last four bytes of a word. */
+static uint64_t last_half(uint32_t half)
+{
+    return htole64((uint64_t)le32toh(half) << 32);
+}
+
+static uint64_t last_two(uint16_t value)
+{
+    return htobe64(value);
+}
+
+static void extract_addresses(uint64_t *words, const uint8_t *ip, uint8_t version)
+{
+    if (version == 4) {
+        words[WORD_SRC + 1] = last_half(load32(ip + IPV4_SRC_AT));
+        words[WORD_DST + 1] = last_half(load32(ip + IPV4_SRC_AT + 4));
+        return;
     }
-    key[AT_IP_PROTOCOL] = pkt->ip_proto;
-    key[AT_DSCP_ECN] = pkt->tos;
-    key[AT_TTL] = pkt->ttl;
+    words[WORD_SRC] = load64(ip + IPV6_SRC_AT);
+    words[WORD_SRC + 1] = load64(ip + IPV6_SRC_AT + 8);
+    words[WORD_DST] = load64(ip + IPV6_SRC_AT + 16);
+    words[WORD_DST + 1] = load64(ip + IPV6_SRC_AT + 24);
+}
+
+/* No ports of a fragment, not even of the first: the NIC parses no L4 there. */
+static void extract_ports(uint64_t *words, const uint8_t *frame, const struct rs_packet *pkt)
+{
+    if (!pkt->has_ports || pkt->is_fragment)
+        return;
+    if (pkt->ip_proto == PROTO_TCP)
+        words[WORD_TCP] |= byte_at(3, pkt->tcp_flags) | last_half(load32(frame + pkt->l4_off));
+    else if (pkt->ip_proto == PROTO_UDP)
+        words[WORD_UDP] |= last_half(load32(frame + pkt->l4_off));
 }
 
 void cxemu_match_extract(union cxemu_match *match, const uint8_t *frame,
                          const struct rs_packet *pkt)
 {
-    uint8_t *key = match->bytes;
+    const uint64_t six_bytes = htobe64(~(uint64_t)0xffff);
+    uint64_t *words = match->words;
+    uint8_t flags = (uint8_t)(pkt->ip_version << IP_VERSION_SHIFT);
 
-    memset(key, 0, CXEMU_MATCH_BYTES);
-    memcpy(key + AT_DMAC, pkt->dst_mac.bytes, sizeof(pkt->dst_mac.bytes));
-    memcpy(key + AT_SMAC, pkt->src_mac.bytes, sizeof(pkt->src_mac.bytes));
-    rs_put_be16(key + AT_ETHERTYPE, pkt->eth_type);
-    key[AT_FLAGS] = (uint8_t)(pkt->ip_version << IP_VERSION_SHIFT);
+    memset(match, 0, sizeof(*match));
+    words[WORD_SMAC] = (load64(frame + 6) & six_bytes) | last_two(pkt->eth_type);
+    words[WORD_DMAC] = load64(frame) & six_bytes;
     if (pkt->has_vlan) {
-        bool is_cvlan = rs_get_be16(frame + ETH_TYPE_AT) == TPID_CVLAN;
-        rs_put_be16(key + AT_VLAN_TCI, pkt->vlan_tci);
-        key[AT_FLAGS] |= is_cvlan ? FLAG_CVLAN : FLAG_SVLAN;
+        words[WORD_DMAC] |= last_two(pkt->vlan_tci);
+        flags |= rs_get_be16(frame + TYPE_AT) == TPID_CVLAN ? FLAG_CVLAN : FLAG_SVLAN;
     }
+    if (pkt->is_fragment)
+        flags |= FLAG_FRAG;
+    words[WORD_TCP] = byte_at(2, flags);
     if (!pkt->ip_version)
         return;
-    extract_ip(key, pkt);
-    if (pkt->is_fragment) {
-        key[AT_FLAGS] |= FLAG_FRAG;
-        return; /* the NIC parses no L4 of a fragment, not even of the first */
-    }
-    if (!pkt->has_ports)
-        return;
-    if (pkt->ip_proto == PROTO_TCP) {
-        rs_put_be16(key + AT_TCP_SPORT, pkt->src_port);
-        rs_put_be16(key + AT_TCP_DPORT, pkt->dst_port);
-        key[AT_TCP_FLAGS] = pkt->tcp_flags;
-    } else if (pkt->ip_proto == PROTO_UDP) {
-        rs_put_be16(key + AT_UDP_SPORT, pkt->src_port);
-        rs_put_be16(key + AT_UDP_DPORT, pkt->dst_port);
-    }
+    words[WORD_TCP] |= byte_at(0, pkt->ip_proto) | byte_at(1, pkt->tos);
+    words[WORD_UDP] = byte_at(3, pkt->ttl);
+    extract_addresses(words, frame + pkt->l3_off, pkt->ip_version);
+    extract_ports(words, frame, pkt);
 }
 
 /* --- groups --------------------------------------------------------------------------------------
