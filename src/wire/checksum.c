@@ -35,22 +35,40 @@ static uint16_t host_word(uint16_t v)
     return word;
 }
 
-/* Sum of 16-bit words in host order; a last odd byte counts as if a zero byte followed. */
+static uint64_t load_sum(const uint8_t *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, 8);
+    return (w & 0xffffffffu) + (w >> 32);
+}
+
+/* Sum of 16-bit words in host order; a last odd byte counts as if a zero byte followed. Wider loads
+ * add up to the same once folded; the sum of one piece stays far below 64 bits. */
 static uint64_t sum_words(const uint8_t *p, size_t len)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, other = 0;
 
-    for (; len >= 16; len -= 16, p += 16) {
-        uint32_t w[4];
-        memcpy(w, p, 16);
-        sum += (uint64_t)w[0] + w[1] + w[2] + w[3];
+    for (; len >= 32; len -= 32, p += 32) {
+        sum += load_sum(p) + load_sum(p + 8);
+        other += load_sum(p + 16) + load_sum(p + 24);
     }
-    for (; len >= 2; len -= 2, p += 2) {
+    sum += other;
+    for (; len >= 8; len -= 8, p += 8)
+        sum += load_sum(p);
+    if (len & 4) {
+        uint32_t w;
+        memcpy(&w, p, 4);
+        sum += w;
+        p += 4;
+    }
+    if (len & 2) {
         uint16_t w;
         memcpy(&w, p, 2);
         sum += w;
+        p += 2;
     }
-    if (len) {
+    if (len & 1) {
         uint8_t pair[2] = {p[0], 0};
         uint16_t w;
         memcpy(&w, pair, 2);
@@ -61,9 +79,13 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
 
 void rs_csum_add(struct rs_csum *c, const void *bytes, size_t len)
 {
-    uint16_t part = fold(sum_words(bytes, len));
+    uint64_t part = sum_words(bytes, len);
 
-    c->sum += c->odd ? swap16(part) : part;
+    if (c->odd)
+        part = swap16(fold(part));
+    /* end-around carry: however much is added, nothing is lost */
+    c->sum += part;
+    c->sum += c->sum < part;
     c->odd ^= len & 1;
 }
 

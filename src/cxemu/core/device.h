@@ -103,6 +103,8 @@ struct cxemu_nic {
 void cxemu_nic_lock(struct cxemu_nic *nic);
 void cxemu_nic_unlock(struct cxemu_nic *nic);
 void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may have changed */
+/* The time to stamp completions with: one look at the clock a pass, none in an idle one. */
+uint64_t cxemu_nic_now(struct cxemu_nic *nic);
 /* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
 void cxemu_array_remove(void *array, uint32_t *count, const void *item);

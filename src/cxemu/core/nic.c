@@ -67,6 +67,13 @@ static uint64_t clock_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t cxemu_nic_now(struct cxemu_nic *nic)
+{
+    if (!nic->now_ns)
+        nic->now_ns = clock_ns();
+    return nic->now_ns;
+}
+
 static void tell(struct cxemu_nic *nic, enum cxemu_event event)
 {
     for (uint32_t i = 0; i < nic->listener_count; i++)
@@ -115,7 +122,6 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
     nic->frame_max = attr->mtu_bytes + ETH_HLEN_VLAN;
     nic->next_number = FIRST_NUMBER;
     nic->link_admin = true;
-    nic->now_ns = clock_ns();
     if (attr->netdev_fd >= 0) {
         rc = cxemu_netdev_create(attr->netdev_fd, &nic->netdev);
         if (rc)
@@ -275,9 +281,9 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     int moved = 0;
 
     cxemu_nic_lock(nic);
+    nic->now_ns = 0;
     cxemu_nic_link_update(nic);
     if (!nic->failed) {
-        nic->now_ns = clock_ns();
         moved += pump_queues(nic, budget);
         if (nic->netdev)
             moved += cxemu_netdev_pump(nic->netdev, nic, budget);
@@ -288,7 +294,7 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
         for (uint32_t i = 0; i < nic->cq_count; i++)
             cxemu_cq_notify(nic->cqs[i]);
         if (nic->on_pass)
-            nic->on_pass(nic->pass_cookie, nic->now_ns);
+            nic->on_pass(nic->pass_cookie, cxemu_nic_now(nic));
     }
     cxemu_nic_unlock(nic);
     return moved;

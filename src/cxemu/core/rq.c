@@ -209,7 +209,7 @@ static void complete(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, const st
     }
     cqe->srqn_uidx = htobe32(qp->attr.uidx);
     cqe->byte_cnt = htobe32(shape->len);
-    cqe->timestamp = htobe64(qp->nic->now_ns);
+    cqe->timestamp = htobe64(cxemu_nic_now(qp->nic));
     cqe->sop_drop_qpn = htobe32(tag);
     cqe->wqe_counter = htobe16(qp->rq_ci);
     cxemu_cq_publish(qp->attr.recv_cq, cqe, MLX5_CQE_RESP_SEND);

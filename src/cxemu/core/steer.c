@@ -138,18 +138,22 @@ void cxemu_match_extract(union cxemu_match *match, const uint8_t *frame,
 /* --- groups --------------------------------------------------------------------------------------
  */
 
+/* Multiply and add, each word with an odd factor of its own, so that the products do not wait for
+ * each other. Ports and addresses often differ only in the top bytes of a word: the end brings
+ * those down to the bits that pick a bucket. */
 static uint64_t hash_words(const struct cxemu_steer_group *group, const union cxemu_match *key)
 {
+    static const uint64_t factors[CXEMU_MATCH_WORDS] = {
+        0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u, 0x94d049bb133111ebu, 0xd6e8feb86659fd93u,
+        0xff51afd7ed558ccdu, 0xc4ceb9fe1a85ec53u, 0x87c37b91114253d5u, 0x4cf5ad432745937fu,
+    };
     uint64_t h = 0;
 
     for (uint32_t i = 0; i < group->word_count; i++) {
         uint32_t w = group->words[i];
-        h = (h ^ (key->words[w] & group->mask.words[w])) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 32;
+        h += (key->words[w] & group->mask.words[w]) * factors[w];
     }
-    /* Ports and addresses often differ in the top bytes of a word only: twice, to reach the bottom.
-     */
-    h *= 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 32) * factors[0];
     return h ^ h >> 32;
 }
 
