@@ -240,6 +240,7 @@ static int create_queues(struct tapm_tap *tap, const struct plan *plan, struct h
     if (rc != 0)
         return rc;
     config.qp = tap->qp;
+    config.qpx = ibv_qp_to_qp_ex(tap->qp);
     config.rx_cq = (struct ibv_cq_ex *)(void *)tap->rx_cq;
     config.tx_cq = (struct ibv_cq_ex *)(void *)tap->tx_cq;
     rc = hwtap_verbs_create(&config, &tap->hwtap);

@@ -61,7 +61,7 @@ int hwtap_verbs_create(const struct hwtap_verbs_config *config, struct hwtap **o
         return -ENOMEM;
     }
     v->qp = config->qp;
-    v->qpx = ibv_qp_to_qp_ex(config->qp);
+    v->qpx = config->qpx;
     v->rx_cq = config->rx_cq;
     v->tx_cq = config->tx_cq;
     v->pd = config->pd;

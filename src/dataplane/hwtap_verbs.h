@@ -20,8 +20,9 @@ extern "C" {
 #endif
 
 struct hwtap_verbs_config {
-    struct ibv_pd *pd; /* regions are registered in it */
-    struct ibv_qp *qp; /* RAW_PACKET, in INIT, made with IBV_QP_EX_WITH_SEND */
+    struct ibv_pd *pd;     /* regions are registered in it */
+    struct ibv_qp *qp;     /* RAW_PACKET, in INIT, made with IBV_QP_EX_WITH_SEND */
+    struct ibv_qp_ex *qpx; /* of qp */
     struct ibv_cq_ex *rx_cq, *tx_cq;
     struct hwtap_pool *pool; /* registered, its key set; owned by the tap on success */
     struct hwtap_caps caps;  /* what the queues were made with; rings are powers of two */

@@ -378,7 +378,7 @@ TEST_P(TapContract, EmptyPoolRecovers)
 {
     TapPairConfig config;
     config.ring_pkts = 64;
-    config.pool_bufs = 128;
+    config.pool_bufs = 192;
     OPEN(config);
     std::vector<struct hwtap_buf *> held;
     uint32_t sent = 0;
@@ -394,7 +394,7 @@ TEST_P(TapContract, EmptyPoolRecovers)
         held.insert(held.end(), bufs, bufs + got);
         reap();
     }
-    EXPECT_EQ(128u, held.size());
+    EXPECT_EQ(192u, held.size());
     EXPECT_EQ(0u, hwtap_buf_free_count(b));
     EXPECT_EQ(nullptr, hwtap_buf_alloc(b));
     EXPECT_GT(stats(b).rx_no_buf, 0u);
