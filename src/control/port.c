@@ -97,7 +97,8 @@ static int read_netdev(const char *netdev, struct tapm_port_info *out)
     return rc;
 }
 
-/* A port's first GID is its link-local address, made of the MAC. */
+/* A port's first GID is its link-local address, made of the MAC; where RoCE is off there is none.
+ */
 static int read_gid(struct tapm *tapm, struct tapm_port_info *out)
 {
     union ibv_gid gid;
@@ -108,6 +109,19 @@ static int read_gid(struct tapm *tapm, struct tapm_port_info *out)
     if (id[3] != 0xff || id[4] != 0xfe)
         return -ENODEV;
     const uint8_t mac[6] = {(uint8_t)(id[0] ^ 2), id[1], id[2], id[5], id[6], id[7]};
+    memcpy(out->mac.bytes, mac, sizeof(mac));
+    return 0;
+}
+
+/* The node GUID of these devices has 03:00 between the two halves of the first port's MAC. */
+static int read_guid(struct tapm *tapm, struct tapm_port_info *out)
+{
+    __be64 guid = ibv_get_device_guid(tapm->context->device);
+    const uint8_t *id = (const uint8_t *)&guid;
+
+    if (tapm->port != 1 || id[3] != 0x03 || id[4] != 0x00)
+        return -ENODEV;
+    const uint8_t mac[6] = {id[0], id[1], id[2], id[5], id[6], id[7]};
     memcpy(out->mac.bytes, mac, sizeof(mac));
     return 0;
 }
@@ -178,10 +192,10 @@ static int port_query(struct tapm *tapm, struct tapm_port_info *out)
     out->speed_mbps = speed_mbps(&port);
     if (tapm->netdev[0] != '\0' && read_netdev(tapm->netdev, out) == 0)
         return 0;
-    if (read_gid(tapm, out) != 0)
+    if (read_gid(tapm, out) != 0 && read_guid(tapm, out) != 0)
         return tapm_fail(tapm, -ENODEV,
-                         "port %u of %s has no netdev here (\"%s\") and no GID to tell its MAC: is "
-                         "the netdev in another network namespace?",
+                         "port %u of %s has no netdev here (\"%s\"), and neither GID nor GUID tell "
+                         "its MAC: is the netdev in another network namespace?",
                          tapm->port, tapm->device, tapm->netdev);
     out->mtu_bytes = mtu_at_least(port.active_mtu);
     return 0;

@@ -32,5 +32,6 @@ class TapPair
 };
 
 std::unique_ptr<TapPair> make_mem_pair();
+std::unique_ptr<TapPair> make_verbs_pair();
 
 #endif
