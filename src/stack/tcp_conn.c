@@ -65,7 +65,7 @@ struct rs_tcp *rs_tcp_conn_create(struct rs_tcps *tcps, const struct rs_tcp_key 
     conn->peer_mss = RCV_MSS_MIN; /* RFC 9293 3.7.1: what holds without the option, MUST-15 */
     conn->rcv_mss = RCV_MSS_MIN;
     conn->iss = rs_tcp_isn(tcps, key, stack->now_ns);
-    conn->snd_una = conn->snd_nxt = conn->snd_max = conn->iss;
+    conn->snd_una = conn->snd_nxt = conn->snd_max = conn->snd_small_end = conn->iss;
     conn->ts_offset = rs_tcp_ts_offset(tcps, key);
     conn->last_rx_ns = conn->last_tx_ns = stack->now_ns;
     rs_tcp_sndq_init(&conn->sndq, conn->iss + 1);

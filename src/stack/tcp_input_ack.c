@@ -73,6 +73,7 @@ void rs_tcp_ack_new_data(struct rs_tcp *conn, const struct rs_tcp_seg *seg)
     rs_tcp_sndq_ack(&conn->sndq, data_end);
     conn->snd_una = seg->header.ack;
     conn->snd_nxt = rs_seq_max(conn->snd_nxt, conn->snd_una);
+    conn->snd_small_end = rs_seq_max(conn->snd_small_end, conn->snd_una); /* never 2^31 behind */
     tell_congestion_control(conn, acked_bytes);
 }
 

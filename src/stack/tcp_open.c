@@ -108,7 +108,7 @@ void rs_tcp_open_passive(struct rs_tcp_listener *listener, const struct rs_tcp_k
         return;
     if (isn_above && rs_seq_le(conn->iss, *isn_above)) {
         conn->iss = *isn_above + ISN_STEP; /* RFC 6191 2 */
-        conn->snd_una = conn->snd_nxt = conn->snd_max = conn->iss;
+        conn->snd_una = conn->snd_nxt = conn->snd_max = conn->snd_small_end = conn->iss;
         rs_tcp_sndq_init(&conn->sndq, conn->iss + 1);
         rs_tcp_recovery_init(&conn->recovery, conn->iss);
     }

@@ -83,13 +83,16 @@ static uint32_t usable_window(const struct rs_tcp *conn, bool *cwnd_limits)
 /* Whether `len` of the `queued` bytes should go now: Nagle, and no silly windows. */
 static bool is_worth_sending(const struct rs_tcp *conn, uint32_t len, uint32_t queued)
 {
-    bool nothing_in_flight = conn->snd_nxt == conn->snd_una;
+    /* Nagle as Minshall has it (RFC 9293 3.7.4 refers to draft-minshall-nagle): what waits for an
+     * acknowledgement is a second small segment, not the tail of a long write, which a delayed
+     * acknowledgement would hold up. */
+    bool small_in_flight = rs_seq_lt(conn->snd_una, conn->snd_small_end);
 
     if (len >= conn->snd_mss)
         return true; /* RFC 9293 3.8.6.2.1 (1) */
     if (rs_seq_lt(conn->snd_nxt, conn->snd_max))
         return true; /* it was out before */
-    if (!nothing_in_flight && !conn->nodelay && !conn->fin_queued)
+    if (small_in_flight && !conn->nodelay && !conn->fin_queued)
         return false; /* RFC 9293 3.7.4, SHLD-7 */
     if (len == queued)
         return true; /* RFC 9293 3.8.6.2.1 (2): all that there is, and it is pushed */
@@ -127,6 +130,8 @@ static bool send_next(struct rs_tcp *conn, uint32_t len)
     fin = fin && (uint32_t)sent == len;
     conn->fin_sent = conn->fin_sent || fin;
     conn->bytes_sent += (uint32_t)sent;
+    if (sent > 0 && (uint32_t)sent < conn->snd_mss)
+        conn->snd_small_end = seq + (uint32_t)sent;
     note_sent(conn, seq, (uint32_t)sent + fin);
     rs_tcp_timer_data_sent(conn);
     return true;

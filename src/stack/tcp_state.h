@@ -113,8 +113,9 @@ struct rs_tcp {
     uint32_t snd_una, snd_nxt;
     uint32_t snd_max; /* highest ever sent + 1: the RFC's SND.NXT while nxt is back to send again */
     uint32_t snd_wnd, snd_wl1, snd_wl2;
-    uint32_t snd_wnd_max; /* MAX.SND.WND of RFC 5961 5.2 and of RFC 9293 3.8.6.2.1 */
-    uint32_t snd_mss;     /* Eff.snd.MSS: payload of a full segment, options subtracted */
+    uint32_t snd_wnd_max;   /* MAX.SND.WND of RFC 5961 5.2 and of RFC 9293 3.8.6.2.1 */
+    uint32_t snd_small_end; /* end of the last segment that was not full: Nagle; output */
+    uint32_t snd_mss;       /* Eff.snd.MSS: payload of a full segment, options subtracted */
 
     /* Receive side. Written by input and emit. */
     uint32_t rcv_nxt;
