@@ -53,7 +53,7 @@ int rs_txq_push(struct rs_stack *stack, const struct hwtap_tx_pkt *pkt)
 
     /* A turn that owes more than the list holds sends early rather than loses. */
     if (rs_unlikely(txq->tail - txq->head > txq->mask) &&
-        (rs_txq_flush(stack) < 0 || txq->tail - txq->head > txq->mask)) {
+        (txq->is_flushing || rs_txq_flush(stack) < 0 || txq->tail - txq->head > txq->mask)) {
         rs_tx_pkt_put(pkt);
         rs_count(stack, RS_COUNTER_drop_tx_queue_full);
         return -ENOBUFS;
@@ -83,10 +83,8 @@ static void release_sent(struct rs_stack *stack, unsigned sent)
     stack->counters[RS_COUNTER_tx_frames] += sent;
 }
 
-int rs_txq_flush(struct rs_stack *stack)
+static int flush(struct rs_stack *stack, struct rs_txq *txq)
 {
-    struct rs_txq *txq = stack->txq;
-
     do {
         unsigned want = burst_len(txq);
         int sent = hwtap_tx_burst(stack->config.tap, &txq->pkts[txq->head & txq->mask], want);
@@ -101,4 +99,15 @@ int rs_txq_flush(struct rs_stack *stack)
             break; /* the ring is full */
     } while (txq->head != txq->tail);
     return 0;
+}
+
+int rs_txq_flush(struct rs_stack *stack)
+{
+    struct rs_txq *txq = stack->txq;
+    int err;
+
+    txq->is_flushing = true;
+    err = flush(stack, txq);
+    txq->is_flushing = false;
+    return err;
 }

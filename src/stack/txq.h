@@ -17,6 +17,7 @@ struct rs_stack;
 struct rs_txq {
     uint32_t head, tail; /* free-running; occupancy is tail - head */
     uint32_t mask;
+    bool is_flushing; /* a buffer given back may call the application, which may send */
     struct hwtap_tx_pkt pkts[];
 };
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes the corpora of the packet and stack_rx targets: one well-formed input per idea.
+"""Writes the corpora of the packet, stack_rx and tcp_options targets: one well-formed input per idea.
 
-usage: make_corpus.py        (writes corpus/packet and corpus/stack_rx beside itself)
+usage: make_corpus.py        (writes corpus/NAME beside itself)
 """
 import pathlib
 import struct
@@ -106,6 +106,9 @@ def fragments(data, proto, cuts, ident=1):
 
 LONG = udp(bytes(range(256)) * 4)
 ASK = (FIX, PACKETS["arp_request"])
+CONNECT = (FIX | 0x08, PACKETS["arp_request"])
+# Without timestamps, or every later segment would need one (RFC 7323 3.2).
+SYN = (FIX, eth(ipv4(tcp(2, bytes([2, 4, 5, 0xb4])), 6)))
 STACK_RX = {
     "arp": frames(ASK, (FIX, PACKETS["arp_reply"]), ASK),
     "arp_conflict": frames((0, eth(arp(1, sender=OURS), 0x0806, ALL))),
@@ -128,13 +131,44 @@ STACK_RX = {
                                     fragments(icmp(8, 0, 9, b"p" * 2000), 1, [1480])]),
     "tcp": frames(ASK, (FIX, PACKETS["tcp_syn"]), (FIX, PACKETS["tcp_data"]),
                   (FIX, eth(ipv4(tcp(4), 6)))),
+    "tcp_accept_and_close": frames(ASK, SYN, *[
+        (FIX | 0x40, eth(ipv4(tcp(flags, b"", data, 0, 0), 6)))
+        for flags, data in ((0x10, b""), (0x18, b"hello"), (0x18, b"again"), (0x11, b""))],
+        (0x20, b""), (FIX | 0x40, eth(ipv4(tcp(0x10, seq=0), 6)))),
+    "tcp_out_of_order": frames(ASK, SYN, (FIX | 0x40, eth(ipv4(tcp(0x10, seq=0), 6))), *[
+        (FIX | 0x48, eth(ipv4(tcp(0x18, b"", b"x" * 100, seq), 6)))
+        for seq in (200, 100, 50, 0)], (0x30, b"")),
+    "tcp_connect": frames(CONNECT, (0, b""), (FIX | 0x40, eth(ipv4(
+        tcp(0x12, bytes([2, 4, 5, 0xb4]), seq=1000, sport=443, dport=5555), 6))), *[
+        (FIX | 0x40, eth(ipv4(tcp(0x18, b"", b"data", 0, 0, 443, 5555), 6)))] * 2, (0x30, b""),
+        (FIX | 0x40, eth(ipv4(tcp(0x14, seq=0, sport=443, dport=5555), 6)))),
+    "tcp_refused": frames(CONNECT, (0, b""), (FIX | 0x40, eth(ipv4(
+        tcp(0x14, seq=0, sport=443, dport=5555), 6)))),
+    "tcp_no_port": frames(ASK, (FIX, eth(ipv4(tcp(2, dport=81), 6)))),
+    "tcp_too_big": frames(ASK, SYN, (FIX, PACKETS["icmp_too_big"])),
     "broadcast": frames((FIX, eth(ipv4(udp(b"all", dst=b"\xff" * 4), 17, dst=b"\xff" * 4), dst=ALL))),
     "vlan": frames((FIX, PACKETS["udp_vlan"]), (FIX, eth(ipv4(udp(b"p"), 17), vlan=0xe000))),
 }
 
 
+TCP_OPTIONS = {
+    "none": tcp(0x10),
+    "syn": tcp(2, SYN_OPTIONS),
+    "timestamps": tcp(0x10, b"\1\1\x08\x0a" + b"\0\0\0\1" * 2, b"data"),
+    "unknown": tcp(2, bytes([253, 8, 1, 2, 3, 4, 5, 6])),
+    "length_0": tcp(2, bytes([2, 0, 5, 0xb4])),
+    "length_1": tcp(2, bytes([2, 1, 5, 0xb4])),
+    "past_the_end": tcp(2, bytes([1, 1, 8, 10])),
+    "wrong_length": tcp(2, bytes([2, 3, 5, 3, 3, 3, 15, 0])),
+    "end_of_list": tcp(2, bytes([0, 2, 4, 5])),
+    "sack": tcp(0x10, bytes([1, 1, 5, 10]) + b"\0\0\0\5\0\0\0\7"),
+    "full": tcp(2, SYN_OPTIONS + SYN_OPTIONS),
+}
+
+
 def main():
-    for folder, items in (("packet", PACKETS), ("stack_rx", STACK_RX)):
+    for folder, items in (("packet", PACKETS), ("stack_rx", STACK_RX),
+                          ("tcp_options", TCP_OPTIONS)):
         path = HERE / "corpus" / folder
         path.mkdir(parents=True, exist_ok=True)
         for name, data in items.items():

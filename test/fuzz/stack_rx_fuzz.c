@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Frames into a whole stack in virtual time: ARP, ICMP, fragments, UDP. What must hold: all that
- * the stack sends is well-formed, and in the end no buffer is missing.
+ * Frames into a whole stack in virtual time: ARP, ICMP, fragments, UDP, TCP. What must hold: all
+ * that the stack sends is well-formed, each callback comes in its order, and in the end no buffer
+ * is missing.
  *
  * Input: (control byte, length as two big-endian bytes, frame)*. The control byte:
  *   0x01 repair the IPv4 header checksum   0x02 repair the TCP or UDP checksum
  *   0x04 repair the ICMP checksum          0x08 leave the turn to the next frame
  *   0x30 time before the frame: none, 1 ms, 1 s, 31 s
- *   0x80 (at the first frame) SHARED address mode
+ *   0x40 TCP: sequence numbers are relative to what the stack last sent and acknowledged
+ * and of the first frame also:
+ *   0x80 SHARED address mode               0x08 the stack opens a connection, too
  */
 #include "fuzz.h"
 
@@ -15,8 +18,10 @@
 #include "wire/checksum.h"
 #include "wire/ipv4.h"
 #include "wire/packet.h"
+#include "wire/tcp.h"
 
 #include <rawstack/rawstack.h>
+#include <rawstack/tcp.h>
 #include <rawstack/udp.h>
 
 #include <string.h>
@@ -28,7 +33,10 @@ struct world {
     struct hwtap *tap, *wire;
     struct rs_stack *stack;
     struct rs_udp *echo;
+    struct rs_tcp_listener *listener;
     uint64_t now_ns;
+    uint32_t snd_nxt, rcv_nxt; /* the stack's, of the TCP segment that it sent last */
+    int conns;                 /* established and not closed */
 };
 
 static void on_datagram(struct rs_udp *udp, const struct rs_udp_datagram *d, void *user)
@@ -46,15 +54,48 @@ static void on_error(struct rs_udp *udp, const struct rs_endpoint *to, int err, 
     FUZZ_CHECK(err < 0);
 }
 
-static void open_sockets(struct world *w)
+static void on_established(struct rs_tcp *conn, void *user)
 {
-    static const struct rs_udp_events events = {on_datagram, on_error};
-    struct rs_endpoint local = {.port = 7};
+    struct world *w = user;
 
-    FUZZ_CHECK(rs_udp_open(w->stack, &local, NULL, &events, w, &w->echo) == 0);
+    (void)conn;
+    w->conns++;
 }
 
-static void create(struct world *w, bool is_shared)
+static void on_data(struct rs_tcp *conn, const struct rs_tcp_data *data, void *user)
+{
+    struct world *w = user;
+    ssize_t n = rs_tcp_send(conn, data->bytes, data->len);
+
+    (void)n;
+    FUZZ_CHECK(data->len > 0);
+    FUZZ_CHECK(w->conns > 0);
+}
+
+static void on_close(struct rs_tcp *conn, int err, void *user)
+{
+    (void)conn;
+    (void)user;
+    FUZZ_CHECK(err <= 0);
+}
+
+static void open_sockets(struct world *w, bool is_client)
+{
+    static const struct rs_udp_events events = {on_datagram, on_error};
+    static const struct rs_tcp_events tcp_events = {
+        .on_established = on_established, .on_data = on_data, .on_close = on_close};
+    struct rs_endpoint local = {.port = 7}, web = {.port = 80};
+    struct rs_endpoint remote = {{{10, 0, 0, 2}, RS_FAMILY_IPV4}, 443};
+    struct rs_endpoint from = {.port = 5555};
+    struct rs_tcp *client;
+
+    FUZZ_CHECK(rs_udp_open(w->stack, &local, NULL, &events, w, &w->echo) == 0);
+    FUZZ_CHECK(rs_tcp_listen(w->stack, &web, &tcp_events, w, &w->listener) == 0);
+    if (is_client)
+        FUZZ_CHECK(rs_tcp_connect(w->stack, &remote, &from, &tcp_events, w, &client) == 0);
+}
+
+static void create(struct world *w, bool is_shared, bool is_client)
 {
     const struct hwtap_mem_config mem = {.ring_pkts = 256, .pool_bufs = 512};
     struct rs_stack_config config = {
@@ -70,10 +111,22 @@ static void create(struct world *w, bool is_shared)
     FUZZ_CHECK(hwtap_mem_create(&mem, &w->tap, &w->wire) == 0);
     config.tap = w->tap;
     FUZZ_CHECK(rs_stack_create(&config, &w->stack) == 0);
-    open_sockets(w);
+    open_sockets(w, is_client);
 }
 
-static void check_sent(const struct hwtap_buf *buf)
+static void note_tcp(struct world *w, const uint8_t *frame, const struct rs_packet *packet)
+{
+    struct rs_tcp_header tcp;
+    uint32_t len = packet->l3_off + packet->l3_len - packet->payload_off;
+
+    FUZZ_CHECK(rs_tcp_header_parse(frame + packet->l4_off, packet->l4_len, &tcp));
+    if (tcp.flags & (RS_TCP_SYN | RS_TCP_FIN))
+        len++;
+    w->snd_nxt = tcp.seq + len;
+    w->rcv_nxt = tcp.ack;
+}
+
+static void check_sent(struct world *w, const struct hwtap_buf *buf)
 {
     struct rs_packet packet;
 
@@ -84,6 +137,8 @@ static void check_sent(const struct hwtap_buf *buf)
     FUZZ_CHECK(rs_packet_l3_csum_is_ok(buf->data, &packet));
     if (packet.has_ports && !packet.is_fragment)
         FUZZ_CHECK(rs_packet_l4_csum_is_ok(buf->data, &packet));
+    if (packet.ip_proto == RS_IPPROTO_TCP)
+        note_tcp(w, buf->data, &packet);
     if (packet.ip_proto == RS_IPPROTO_ICMP && !packet.is_fragment)
         FUZZ_CHECK(rs_csum_of(buf->data + packet.l4_off, packet.l4_len) == 0);
 }
@@ -96,17 +151,25 @@ static void turn(struct world *w)
     FUZZ_CHECK(rs_stack_poll(w->stack, w->now_ns) >= 0);
     while ((n = hwtap_rx_burst(w->wire, bufs, HWTAP_BURST_MAX)) > 0)
         for (int i = 0; i < n; i++) {
-            check_sent(bufs[i]);
+            check_sent(w, bufs[i]);
             hwtap_buf_put(bufs[i]);
         }
 }
 
-static void repair(uint8_t *frame, uint32_t len, uint8_t control)
+static void make_absolute(const struct world *w, uint8_t *tcp)
+{
+    rs_put_be32(tcp + 4, rs_get_be32(tcp + 4) + w->rcv_nxt);
+    rs_put_be32(tcp + 8, rs_get_be32(tcp + 8) + w->snd_nxt);
+}
+
+static void repair(const struct world *w, uint8_t *frame, uint32_t len, uint8_t control)
 {
     struct rs_packet packet;
 
     if (rs_packet_parse(frame, len, &packet) || packet.ip_version != 4)
         return;
+    if ((control & 0x40) && packet.has_ports && packet.ip_proto == RS_IPPROTO_TCP)
+        make_absolute(w, frame + packet.l4_off);
     if (control & 0x02)
         rs_packet_l4_csum_fill(frame, &packet);
     if ((control & 0x04) && packet.ip_proto == RS_IPPROTO_ICMP && packet.l4_len >= 8) {
@@ -126,7 +189,7 @@ static void send(struct world *w, const uint8_t *frame, uint32_t len, uint8_t co
     FUZZ_CHECK(buf);
     memcpy(buf->data, frame, len);
     buf->len = len;
-    repair(buf->data, len, control);
+    repair(w, buf->data, len, control);
     pkt.segs[0] = (struct hwtap_tx_seg){buf, buf->data, len};
     int n = hwtap_tx_burst(w->wire, &pkt, 1); /* a frame shorter than a header is refused */
     (void)n;
@@ -172,7 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct world w = {.now_ns = 1000000000};
 
-    create(&w, len && (bytes[0] & 0x80));
+    create(&w, len && (bytes[0] & 0x80), len && (bytes[0] & 0x08));
     play(&w, bytes, len);
     turn(&w);
     FUZZ_CHECK(rs_stack_destroy(w.stack) == 0);
