@@ -150,7 +150,8 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     struct cxemu_nic *nic = qp->nic;
 
     cxemu_nic_lock(nic);
-    if (qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
+    /* A NIC that has failed sends nothing, and its program may have freed the queue already. */
+    if (!nic->failed && qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
         drain(qp);
     cxemu_array_remove(nic->qps, &nic->qp_count, qp);
     count_user(qp->attr.send_cq, -1);

@@ -12,6 +12,8 @@ static std::string add_nics()
 {
     static std::string why = [] {
         char err[256] = "";
+        /* libibverbs keeps what it cannot destroy on a device that is gone, unless told so. */
+        setenv("RDMAV_ALLOW_DISASSOC_DESTROY", "1", 1);
         if (cxemu_drive_set(CXEMU_DRIVE_PUMP) != 0)
             return std::string("cxemu_drive_set");
         if (cxemu_nic_add("name=mlx5_0,wire=mem:control,mac=02:00:00:00:00:0a,mtu=1500", err,
