@@ -76,11 +76,15 @@ static void read_address(const char *netdev, struct tapm_port_info *out)
 static int read_netdev(const char *netdev, struct tapm_port_info *out)
 {
     struct ifreq request = {0};
-    int rc = 0, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t name_len = strlen(netdev);
+    int rc = 0, fd;
 
+    if (name_len >= sizeof(request.ifr_name))
+        return -ENODEV; /* the kernel has no longer names */
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", netdev);
+    memcpy(request.ifr_name, netdev, name_len + 1);
     if (ioctl(fd, SIOCGIFHWADDR, &request) != 0)
         rc = -errno;
     else if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER)

@@ -28,10 +28,9 @@ static bool tx_pkt_is_valid(const struct hwtap *tap, const struct hwtap_tx_pkt *
     for (unsigned i = 0; i < pkt->n_segs; i++) {
         const struct hwtap_tx_seg *seg = &pkt->segs[i];
 
-        if (seg->len == 0)
-            return false;
         assert(seg->buf->refs > 0 && "transmit of a buffer that is free");
-        assert(seg_is_inside(seg) && "transmit segment outside its buffer");
+        if (seg->len == 0 || !seg_is_inside(seg))
+            return false;
         bytes += seg->len;
     }
     return bytes >= ETH_HEADER_BYTES && bytes <= tap->tx_max_bytes;
