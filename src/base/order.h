@@ -83,21 +83,21 @@ static inline uint64_t rs_be64_get(struct rs_be64 v)
 
 static inline struct rs_be16 rs_be16_make(uint16_t n)
 {
-    struct rs_be16 v;
+    struct rs_be16 v = {{0}};
     rs_put_be16(v.b, n);
     return v;
 }
 
 static inline struct rs_be32 rs_be32_make(uint32_t n)
 {
-    struct rs_be32 v;
+    struct rs_be32 v = {{0}};
     rs_put_be32(v.b, n);
     return v;
 }
 
 static inline struct rs_be64 rs_be64_make(uint64_t n)
 {
-    struct rs_be64 v;
+    struct rs_be64 v = {{0}};
     rs_put_be64(v.b, n);
     return v;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define TTL             64u /* RFC 1122 3.2.1.7, IANA's recommendation */
+#define MTU_BYTES_MIN   68u /* RFC 791 3.2: every link takes this */
 #define TCP_CSUM_OFF    16u
 #define TCP_BYTES_MIN   20u
 #define MESSAGE_MAX     (65535u - RS_IPV4_BYTES)
@@ -122,7 +123,7 @@ static void read_bytes(struct reader *r, uint8_t *to, uint32_t len)
 static int gather(struct rs_stack *stack, struct reader *r, uint32_t len, struct hwtap_tx_pkt *out)
 {
     out->n_segs = 0;
-    while (len) {
+    do {
         struct hwtap_buf *buf = NULL;
         if (out->n_segs < stack->net->caps->max_segs && out->n_segs < HWTAP_TX_SEGS_MAX)
             buf = hwtap_buf_alloc(stack->config.tap);
@@ -137,7 +138,7 @@ static int gather(struct rs_stack *stack, struct reader *r, uint32_t len, struct
         read_bytes(r, buf->data, buf->len);
         len -= buf->len;
         out->segs[out->n_segs++] = (struct hwtap_tx_seg){buf, buf->data, buf->len};
-    }
+    } while (len);
     return 0;
 }
 
@@ -173,12 +174,13 @@ int rs_ip_output_fragments(struct rs_stack *stack, const struct rs_route *route,
 {
     struct reader r = {.pieces = pieces, .n = n_pieces};
     uint32_t len = pieces_len(pieces, n_pieces);
-    uint32_t room = route->mtu_bytes - RS_IPV4_BYTES;
-    uint32_t step = len <= room ? room : room & ~7u; /* RFC 791 3.2: cut at 8-byte units */
     struct rs_ipv4 ip = header_of(route, proto, tos);
+    uint32_t room, step;
 
-    if (len > MESSAGE_MAX)
+    if (len > MESSAGE_MAX || route->mtu_bytes < MTU_BYTES_MIN)
         return -EMSGSIZE;
+    room = route->mtu_bytes - RS_IPV4_BYTES;
+    step = len <= room ? room : room & ~7u; /* RFC 791 3.2: cut at 8-byte units */
     /* A datagram that lacks a fragment is worth nothing: ask for all the buffers first. */
     if (hwtap_buf_free_count(stack->config.tap) < len / step + 1) {
         rs_count(stack, RS_COUNTER_drop_tx_no_buffer);

@@ -9,6 +9,7 @@
 #include "wire/ether.h"
 #include "wire/ipv4.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,7 @@ static struct neighbour *add_entry(struct rs_stack *stack, struct rs_be32 ip)
     if (!table->free)
         make_room(stack);
     n = table->free;
+    assert(n && "an entry is free now: a table without one is full, and had a last one to remove");
     table->free = n->bucket_next;
     *n = (struct neighbour){.ip = ip, .bucket_next = *bucket};
     n->last = &n->first;

@@ -197,15 +197,21 @@ void rs_udp_endpoint(const struct rs_udp *udp, struct rs_endpoint *local)
     *local = udp->local;
 }
 
+/* Of a socket that is in no bucket any more. */
+static void retire(struct rs_udp *udp)
+{
+    udp->is_closed = true;
+    rs_steer_del(udp->stack, udp->rule);
+    if (!udp->in_callback)
+        free(udp);
+}
+
 void rs_udp_close(struct rs_udp *udp)
 {
     if (!udp || udp->is_closed)
         return;
-    udp->is_closed = true;
     unlink_socket(udp);
-    rs_steer_del(udp->stack, udp->rule);
-    if (!udp->in_callback)
-        free(udp);
+    retire(udp);
 }
 
 /* Around each callback, which may close the socket. */
@@ -383,9 +389,13 @@ int rs_udp_create(struct rs_stack *stack)
 
 void rs_udp_destroy(struct rs_stack *stack)
 {
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (stack->udp->buckets[i])
-            rs_udp_close(stack->udp->buckets[i]);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct rs_udp *udp = stack->udp->buckets[i], *next;
+        for (; udp; udp = next) {
+            next = udp->next;
+            retire(udp);
+        }
+    }
     free(stack->udp);
     stack->udp = NULL;
 }
