@@ -6,8 +6,7 @@
  */
 #include "wire/checksum.h"
 
-#include "base/order.h"
-
+#include <endian.h>
 #include <string.h>
 
 static uint16_t fold(uint64_t sum)
@@ -27,12 +26,7 @@ static uint16_t swap16(uint16_t v)
 /* A 16-bit number in host order as the word that two bytes of it in wire order would load as. */
 static uint16_t host_word(uint16_t v)
 {
-    uint16_t word;
-    uint8_t b[2];
-
-    rs_put_be16(b, v);
-    memcpy(&word, b, 2);
-    return word;
+    return htobe16(v);
 }
 
 static uint64_t load_sum(const uint8_t *p)
@@ -77,39 +71,35 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
     return sum;
 }
 
-void rs_csum_add(struct rs_csum *c, const void *bytes, size_t len)
+static void add_part(struct rs_csum *c, uint64_t part)
 {
-    uint64_t part = sum_words(bytes, len);
-
     if (c->odd)
         part = swap16(fold(part));
     /* end-around carry: however much is added, nothing is lost */
     c->sum += part;
     c->sum += c->sum < part;
+}
+
+void rs_csum_add(struct rs_csum *c, const void *bytes, size_t len)
+{
+    add_part(c, sum_words(bytes, len));
     c->odd ^= len & 1;
 }
 
 void rs_csum_add_pseudo_v4(struct rs_csum *c, const uint8_t *src, const uint8_t *dst, uint8_t proto,
                            uint16_t len)
 {
-    uint8_t tail[4] = {0, proto};
+    uint64_t tail = htobe32((uint32_t)proto << 16 | len);
 
-    rs_put_be16(tail + 2, len);
-    rs_csum_add(c, src, 4);
-    rs_csum_add(c, dst, 4);
-    rs_csum_add(c, tail, sizeof(tail));
+    add_part(c, sum_words(src, 4) + sum_words(dst, 4) + tail);
 }
 
 void rs_csum_add_pseudo_v6(struct rs_csum *c, const uint8_t *src, const uint8_t *dst, uint8_t proto,
                            uint32_t len)
 {
-    uint8_t tail[8] = {0};
+    uint64_t tail = (uint64_t)htobe32(len) + htobe32(proto);
 
-    rs_put_be32(tail, len);
-    tail[7] = proto;
-    rs_csum_add(c, src, 16);
-    rs_csum_add(c, dst, 16);
-    rs_csum_add(c, tail, sizeof(tail));
+    add_part(c, sum_words(src, 16) + sum_words(dst, 16) + tail);
 }
 
 uint16_t rs_csum_finish(const struct rs_csum *c)

@@ -20,12 +20,18 @@
 #define TCP_FLAGS_OFF 13u
 #define TCP_CSUM_OFF  16u
 
-static struct rs_ip ip_from(const uint8_t *bytes, uint8_t family)
+/* Into an address that is all zero, in place: a struct built aside and copied would be stored in
+ * parts and loaded whole, which stalls. */
+static void put_ipv4(struct rs_ip *ip, const uint8_t *bytes)
 {
-    struct rs_ip ip = {.family = family};
+    memcpy(ip->bytes, bytes, 4);
+    ip->family = RS_FAMILY_IPV4;
+}
 
-    memcpy(ip.bytes, bytes, family == RS_FAMILY_IPV4 ? 4 : 16);
-    return ip;
+static void put_ipv6(struct rs_ip *ip, const uint8_t *bytes)
+{
+    memcpy(ip->bytes, bytes, 16);
+    ip->family = RS_FAMILY_IPV6;
 }
 
 static void parse_tcp(const uint8_t *l4, struct rs_packet *out)
@@ -76,8 +82,8 @@ static void parse_ipv4(const uint8_t *bytes, uint32_t len, struct rs_packet *out
     out->ttl = ip.ttl;
     out->is_fragment = rs_ipv4_is_fragment(&ip);
     out->l3_len = ip.total_bytes;
-    out->src = ip_from(ip.src.b, RS_FAMILY_IPV4);
-    out->dst = ip_from(ip.dst.b, RS_FAMILY_IPV4);
+    put_ipv4(&out->src, ip.src.b);
+    put_ipv4(&out->dst, ip.dst.b);
     if (ip.frag_off_bytes)
         return;
     out->l4_off = out->l3_off + ip.header_bytes;
@@ -97,8 +103,8 @@ static void parse_ipv6(const uint8_t *bytes, uint32_t len, struct rs_packet *out
     out->ttl = ip.hop_limit;
     out->is_fragment = ip.is_fragment;
     out->l3_len = ip.total_bytes;
-    out->src = ip_from(ip.src, RS_FAMILY_IPV6);
-    out->dst = ip_from(ip.dst, RS_FAMILY_IPV6);
+    put_ipv6(&out->src, ip.src);
+    put_ipv6(&out->dst, ip.dst);
     if (!ip.has_transport)
         return;
     out->l4_off = out->l3_off + ip.header_bytes;

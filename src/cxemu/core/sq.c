@@ -228,7 +228,8 @@ static bool transmit(struct cxemu_nic *nic, const struct send *send)
         insert_vlan(send, frame);
     if (send->cs_flags & (MLX5_ETH_WQE_L3_CSUM | MLX5_ETH_WQE_L4_CSUM))
         insert_checksums(send->cs_flags, frame, len);
-    memset(frame + len, 0, padded - len);
+    if (padded > len)
+        memset(frame + len, 0, padded - len);
     cxemu_port_tx_commit(nic, padded);
     return true;
 }
