@@ -76,6 +76,8 @@ struct rs_tcp_reasm_seg *rs_tcp_reasm_insert(struct rs_tcp_reasm *reasm,
     }
     if (after && rs_seq_lt(after->seq, end_of(seg)))
         seg->len = after->seq - seg->seq;
+    if (seg->len == 0)
+        return seg; /* its neighbours meet within it; nothing was covered */
     insert_after(reasm, before, seg);
     return unneeded;
 }
