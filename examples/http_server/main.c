@@ -21,7 +21,9 @@
 #define LENT_MAX                                                                    \
     65536u /* bytes of one loan: small enough to fit a send buffer, large to be few \
             */
-#define DEFAULT_PORT 80
+#define THROW_AWAY_MAX 1048576u /* bytes after the last response, before the connection is reset \
+                                 */
+#define DEFAULT_PORT   80
 
 /* One server a process. Not the listener's `user`: a connection that ends before it is established
  * must find NULL there. */
@@ -45,6 +47,8 @@ struct client {
 
     bool responding;
     bool close_after; /* this response is the last */
+    bool closing;     /* it is sent, and FIN after it; what still comes is thrown away */
+    size_t thrown_away;
     bool peer_done;
     char head_bytes[HEAD_MAX];
     size_t head_len, head_sent;
@@ -168,22 +172,39 @@ static void refill_request(struct rs_tcp *conn, struct client *client)
     }
 }
 
+static void drop_waiting(struct rs_tcp *conn, struct client *client)
+{
+    while (client->head != NULL) {
+        struct waiting *first = client->head;
+        client->head = first->next;
+        rs_tcp_release(conn, &first->data);
+        free(first);
+    }
+    client->tail = &client->head;
+}
+
+/* FIN after the last response, but the other direction is read on until the peer has closed it: a
+ * reset for what it still sends could reach it before it has read the response (RFC 9112 9.6). */
+static void finish(struct rs_tcp *conn, struct client *client)
+{
+    client->closing = true;
+    drop_waiting(conn, client);
+    rs_tcp_shutdown(conn);
+    if (client->peer_done)
+        rs_tcp_close(conn);
+}
+
 /* Goes on until there is nothing to do or no room to do it. */
 static void serve(struct rs_tcp *conn, struct client *client)
 {
-    for (;;) {
+    while (!client->closing) {
         if (client->responding && !send_response(conn, client))
             return; /* on_writable or on_lent_done will come */
-        if (client->close_after) {
-            rs_tcp_close(conn);
-            return;
-        }
         refill_request(conn, client);
-        if (!take_request(client)) {
-            if (client->peer_done)
-                rs_tcp_close(conn);
-            return;
-        }
+        if (client->close_after || (!take_request(client) && client->peer_done))
+            finish(conn, client);
+        else if (!client->responding)
+            return; /* more bytes are needed */
     }
 }
 
@@ -204,8 +225,14 @@ static void on_established(struct rs_tcp *conn, void *user)
 static void on_data(struct rs_tcp *conn, const struct rs_tcp_data *data, void *user)
 {
     struct client *client = user;
-    if (client == NULL || client->close_after)
+    if (client == NULL)
         return;
+    if (client->close_after) {
+        client->thrown_away += data->len;
+        if (client->thrown_away > THROW_AWAY_MAX)
+            rs_tcp_abort(conn);
+        return;
+    }
     struct waiting *waiting = calloc(1, sizeof(*waiting));
     if (waiting == NULL) {
         rs_tcp_abort(conn);
@@ -239,7 +266,10 @@ static void on_peer_fin(struct rs_tcp *conn, void *user)
     if (client == NULL)
         return;
     client->peer_done = true;
-    serve(conn, client);
+    if (client->closing)
+        rs_tcp_close(conn);
+    else
+        serve(conn, client);
 }
 
 static void on_close(struct rs_tcp *conn, int err, void *user)
@@ -248,12 +278,7 @@ static void on_close(struct rs_tcp *conn, int err, void *user)
     struct client *client = user;
     if (client == NULL)
         return;
-    while (client->head != NULL) {
-        struct waiting *first = client->head;
-        client->head = first->next;
-        rs_tcp_release(conn, &first->data);
-        free(first);
-    }
+    drop_waiting(conn, client);
     if (client->file != NULL)
         file_cache_put(client->file);
     free(client);

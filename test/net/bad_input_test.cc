@@ -75,10 +75,13 @@ TEST_F(BadInput, MalformedRulesNameTheWord)
 
 TEST_F(BadInput, NoFreeQueueIsSaid)
 {
-    Host &host = start_host();
+    HostConfig small;
+    small.nic = ",mtu=576";
+    Host &host = start_host(small);
     struct tapm_tap_config config = {};
     config.rx_ring_pkts = config.tx_ring_pkts = 64;
     config.pool_bufs = 128;
+    config.buf_bytes = 640; /* thousands of taps: little memory each */
     config.numa_node = -1;
     std::vector<struct tapm_tap *> taps;
     int ret = 0;

@@ -222,14 +222,15 @@ bool Host::open_nic(const std::string &port, const HostConfig &config)
 {
     int ret = cxemu_drive_set(CXEMU_DRIVE_PUMP);
     EXPECT_TRUE(ret == 0 || ret == -EBUSY) << ret;
-    std::string spec = "name=mlx5_0,mac=02:00:00:00:77:02,wire=packet:" + port;
-    if (config.netdev)
-        spec += ",netdev=tap0";
-    spec += config.nic;
+    std::string spec =
+        "name=mlx5_0,mac=02:00:00:00:77:02,netdev=tap0,wire=packet:" + port + config.nic;
     char err[256] = "";
     ret = cxemu_nic_add(spec.c_str(), err, sizeof(err));
     EXPECT_EQ(ret, 0) << spec << ": " << err;
     nic_added_ = ret == 0;
+    run_here("sysctl -eqw net.ipv6.conf.tap0.disable_ipv6=1");
+    if (nic_added_ && config.mode == RS_ADDRESS_SHARED)
+        run_here("ip addr add " + config.ip + "/24 dev tap0 && ip link set tap0 up");
     return nic_added_;
 }
 

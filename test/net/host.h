@@ -66,7 +66,7 @@ struct Conn {
 
 struct HostConfig {
     std::string nic = ""; /* more words for cxemu_nic_add: ",loss=1%,seed=7" */
-    bool netdev = false;  /* a kernel-side tap netdev, tap0 */
+    /* SHARED: the kernel-side netdev, tap0, is up and has the address too; OWN: it is down. */
     enum rs_address_mode mode = RS_ADDRESS_OWN;
     std::string ip = "10.77.0.2";
     std::string gateway = "";

@@ -30,9 +30,9 @@ static struct rs_udp *open_udp_echo(Host &host, uint16_t port)
 TEST_F(Path, LearnsAPathMtuBelowItsOwn)
 {
     Namespace far;
-    kernel_->run("ip link add up type veth peer name eth netns " + std::to_string(far.holder()));
+    kernel_->run("ip link add far type veth peer name eth netns " + std::to_string(far.holder()));
     kernel_->run("echo 1 >/proc/sys/net/ipv4/ip_forward");
-    kernel_->run("ip addr add 10.78.0.1/24 dev up && ip link set up mtu 1300 && ip link set up up");
+    kernel_->run("ip addr add 10.78.0.1/24 dev far && ip link set far mtu 1300 up");
     far.run("ip addr add 10.78.0.2/24 dev eth && ip link set eth up");
     far.run("ip route add default via 10.78.0.1");
     HostConfig config;
@@ -81,13 +81,29 @@ TEST_F(Path, KernelHearsOfAClosedUdpPort)
     EXPECT_EQ(peer->word("errors"), "ECONNREFUSED") << peer->text();
 }
 
+/* The kernel's host sends and receives untagged; a switch in between puts it on VLAN 5. Not the
+ * kernel's own VLAN devices, as not every kernel has them. */
 TEST_F(Path, SpeaksOnAVlan)
 {
-    kernel_->run("ip link add link eth name eth.5 type vlan id 5 && ip link set eth.5 up && "
-                 "ip addr flush dev eth && ip addr add 10.77.0.1/24 dev eth.5");
+    Namespace access;
+    kernel_->run("ip link set eth netns " + std::to_string(access.holder()) +
+                 " && ip link add eth type veth peer name access netns " +
+                 std::to_string(access.holder()) +
+                 " && ip addr add 10.77.0.1/24 dev eth && ip link set eth up");
+    /* Frames as on a wire: checksums complete, none longer than the MTU. */
+    kernel_->run("ethtool -K eth tx off gso off >/dev/null");
+    access.run("ip link set eth up && ip link set access up");
+    Peer vlan_switch(access, {"python3", VLAN_SWITCH_SCRIPT, "access", "eth", "5"});
     HostConfig config;
     config.vlan_id = 5;
     Host &host = start_host(config);
+    ASSERT_TRUE(host.run_until(
+        [&] {
+            vlan_switch.update();
+            return vlan_switch.ready();
+        },
+        20));
+
     Conn echo;
     echo.echo = true;
     ASSERT_EQ(host.listen(7000, echo), 0);
@@ -95,9 +111,25 @@ TEST_F(Path, SpeaksOnAVlan)
                             "recv:20000", "shutwr", "recv:eof"});
     EXPECT_TRUE(host.run_peer(*peer, 30)) << peer->text();
     expect_peer(*peer, 20, 400000, 400000);
+    struct rs_udp *udp = open_udp_echo(host, 7007);
+    peer = this->peer({"udp", "10.77.0.2", "7007", "10", "1472", "5000"});
+    EXPECT_TRUE(host.run_peer(*peer, 30));
+    EXPECT_EQ(peer->word("errors"), "") << peer->text();
+    rs_udp_close(udp);
 }
 
-/* OWN: no kernel netdev at all, so the answer can only be ours. */
+TEST_F(Path, HearsNothingFromAnotherVlan)
+{
+    HostConfig config;
+    config.vlan_id = 5;
+    Host &host = start_host(config);
+    /* The kernel's host sends untagged, and so finds nobody. */
+    Peer ping(*kernel_, {"ping", "-c", "2", "-i", "0.2", "-W", "1", "10.77.0.2"});
+    EXPECT_TRUE(host.run_peer(ping, 20));
+    EXPECT_NE(ping.exit_status(), 0) << ping.text();
+}
+
+/* OWN: the kernel's netdev is down, so the answer can only be ours. */
 TEST_F(Sharing, OwnAddressAnswersPing)
 {
     Host &host = start_host();
@@ -115,9 +147,7 @@ TEST_F(Sharing, KernelAnswersPingOnASharedAddress)
 {
     HostConfig config;
     config.mode = RS_ADDRESS_SHARED;
-    config.netdev = true;
     Host &host = start_host(config);
-    run_here("ip addr add 10.77.0.2/24 dev tap0 && ip link set tap0 up");
     Conn echo;
     echo.echo = true;
     ASSERT_EQ(host.listen(7000, echo), 0);
@@ -148,9 +178,7 @@ TEST_F(Sharing, KernelKeepsPortsThatNobodyClaims)
 {
     HostConfig config;
     config.mode = RS_ADDRESS_SHARED;
-    config.netdev = true;
     Host &host = start_host(config);
-    run_here("ip addr add 10.77.0.2/24 dev tap0 && ip link set tap0 up");
     auto peer = this->peer({"connect", "10.77.0.2", "7009"});
     EXPECT_TRUE(host.run_peer(*peer, 20));
     EXPECT_EQ(peer->word("errors"), "ECONNREFUSED") << "the kernel refuses: " << peer->text();

@@ -206,17 +206,15 @@ def run_udp(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    modes = parser.add_subparsers(dest="mode", required=True)
-    for name in ("connect", "accept", "udp"):
-        mode = modes.add_parser(name)
-        if name != "accept":
-            mode.add_argument("host")
-        mode.add_argument("port", type=int)
-        mode.add_argument("--count", type=int, default=1)
-        mode.add_argument("--parallel", action="store_true")
-        mode.add_argument("--timeout", type=float, default=60)
-        mode.add_argument("steps", nargs="*")
-    args = parser.parse_args()
+    parser.add_argument("mode", choices=("connect", "accept", "udp"))
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--parallel", action="store_true")
+    parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("words", nargs="*")
+    args = parser.parse_intermixed_args()
+    args.host = None if args.mode == "accept" else args.words.pop(0)
+    args.port = int(args.words.pop(0))
+    args.steps = args.words
     if args.mode == "udp":
         run_udp(args)
     else:
