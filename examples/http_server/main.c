@@ -21,8 +21,7 @@
 #define LENT_MAX                                                                    \
     65536u /* bytes of one loan: small enough to fit a send buffer, large to be few \
             */
-#define THROW_AWAY_MAX 1048576u /* bytes after the last response, before the connection is reset \
-                                 */
+#define THROW_AWAY_MAX 1048576u /* bytes after the last response; more resets */
 #define DEFAULT_PORT   80
 
 /* One server a process. Not the listener's `user`: a connection that ends before it is established

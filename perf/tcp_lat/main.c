@@ -130,6 +130,12 @@ static const char *note_of(const struct options *options, enum transport_kind ki
                : "";
 }
 
+static void tell_how_to_pump(void)
+{
+    fprintf(stderr, "tcp_lat: --pump needs an emulated NIC that waits to be driven: start it as "
+                    "`cxemu run --drive pump ... -- tcp_lat ...`\n");
+}
+
 static int open_run(struct run *run, const struct options *options, enum transport_kind kind,
                     pump_fn pump)
 {
@@ -150,6 +156,10 @@ static int open_run(struct run *run, const struct options *options, enum transpo
         remote = raw ? options->ips[1] : options->kernel_ips[1];
     if (!options->is_client && (run->server = open_end(options, 1, remote)) == NULL)
         return -EIO;
+    if (run->pump != NULL && run->server != NULL && run->pump(1) < 0) {
+        tell_how_to_pump();
+        return -EBUSY;
+    }
     if (!options->is_client && !options->both)
         return 0;
     if ((run->client = open_end(options, 0, remote)) == NULL)
@@ -249,9 +259,8 @@ int main(int argc, char **argv)
     pump_fn pump = NULL;
     if (options.pump) {
         *(void **)&pump = dlsym(RTLD_DEFAULT, "cxemu_pump");
-        if (pump == NULL || pump(1) < 0) {
-            fprintf(stderr, "tcp_lat: --pump needs an emulated NIC that waits to be driven: start "
-                            "it as `cxemu run --drive pump ... -- tcp_lat ...`\n");
+        if (pump == NULL) {
+            tell_how_to_pump();
             return EXIT_FAILURE;
         }
     }
