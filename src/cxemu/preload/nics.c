@@ -14,6 +14,7 @@
 #include "cxemu/preload/tap.h"
 #include "cxemu/uverbs/limits.h"
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +38,6 @@ struct loose_end {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[NICS_MAX];
-static unsigned next_index;
 static atomic_uint live;
 static bool has_tree;
 static struct loose_end *loose_ends;
@@ -246,6 +246,20 @@ static int complete(struct cxemu_spec *spec, const struct error *e)
     return 0;
 }
 
+/* The lowest number that no device has. */
+static unsigned free_index(void)
+{
+    unsigned index = 0;
+
+    for (unsigned i = 0; i < NICS_MAX; i++) {
+        if (entries[i].dev && entries[i].dev->index == index) {
+            index++;
+            i = UINT_MAX; /* from the start again */
+        }
+    }
+    return index;
+}
+
 static int add_to_tree(const struct entry *entry, const struct error *e)
 {
     struct cxemu_sysfs_dev sysfs;
@@ -279,7 +293,7 @@ static int add(const char *text, const struct error *e)
     if (!entry)
         return fail(e, -ENOSPC, "a process has at most %d NICs", NICS_MAX);
     attr = (struct cxemu_dev_attr){
-        .name = spec.name, .index = next_index, .mac = spec.mac, .mtu_bytes = spec.mtu_bytes};
+        .name = spec.name, .index = free_index(), .mac = spec.mac, .mtu_bytes = spec.mtu_bytes};
     err = make_nic(&spec, &attr.nic, e);
     if (err)
         return err;
@@ -297,7 +311,6 @@ static int add(const char *text, const struct error *e)
         entry->dev = NULL;
         return err;
     }
-    next_index++;
     drive_fixed = true;
     atomic_fetch_add(&live, 1);
     return 0;

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Discovery, queries, memory registration, and what is refused. */
+#include "fixture.h"
+
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fstream>
+#include <infiniband/mlx5dv.h>
+#include <linux/netlink.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace verbs
+{
+
+using Device = PairTest;
+
+TEST_F(Device, IsFoundByFixedPaths)
+{
+    struct stat st;
+    std::ifstream type("/sys/class/infiniband/" + a.name + "/node_type");
+    std::string line;
+
+    ASSERT_TRUE(std::getline(type, line));
+    EXPECT_EQ(line, "1: CA");
+    DIR *dir = opendir("/sys/class/infiniband_verbs");
+    ASSERT_NE(dir, nullptr);
+    int devices = 0;
+    while (dirent *e = readdir(dir))
+        devices += std::string(e->d_name).compare(0, 6, "uverbs") == 0;
+    closedir(dir);
+    EXPECT_EQ(devices, 2);
+    ASSERT_EQ(stat("/sys/class/infiniband", &st), 0);
+    EXPECT_TRUE(S_ISDIR(st.st_mode));
+    EXPECT_EQ(access(("/sys/class/infiniband/" + a.name + "/device/vendor").c_str(), R_OK), 0);
+    EXPECT_EQ(socket(AF_NETLINK, SOCK_RAW, NETLINK_RDMA), -1);
+    EXPECT_EQ(open("/dev/infiniband/uverbs250", O_RDWR), -1);
+    EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(Device, TellsWhatItIs)
+{
+    ibv_device_attr attr;
+    ibv_port_attr port;
+
+    ASSERT_EQ(ibv_query_device(a.ctx, &attr), 0);
+    EXPECT_EQ(attr.vendor_id, 0x02c9u);
+    EXPECT_EQ(attr.vendor_part_id, 4119u);
+    EXPECT_STREQ(attr.fw_ver, "16.35.4030");
+    EXPECT_EQ(attr.phys_port_cnt, 1);
+    ASSERT_EQ(ibv_query_port(a.ctx, 1, &port), 0);
+    EXPECT_EQ(port.state, IBV_PORT_ACTIVE);
+    EXPECT_EQ(port.link_layer, IBV_LINK_LAYER_ETHERNET);
+    EXPECT_NE(ibv_query_port(a.ctx, 2, &port), 0);
+    EXPECT_NE(ibv_query_port(a.ctx, 0, &port), 0);
+}
+
+TEST_F(Device, ClaimsOnlyWhatItDoes)
+{
+    ibv_device_attr_ex attr = {};
+    mlx5dv_context dv = {};
+
+    ASSERT_EQ(ibv_query_device_ex(a.ctx, nullptr, &attr), 0);
+    EXPECT_TRUE(attr.raw_packet_caps & IBV_RAW_PACKET_CAP_IP_CSUM);
+    EXPECT_FALSE(attr.raw_packet_caps & IBV_RAW_PACKET_CAP_CVLAN_STRIPPING);
+    EXPECT_EQ(attr.rss_caps.supported_qpts, 0u);
+    EXPECT_EQ(attr.tso_caps.max_tso, 0u);
+    EXPECT_EQ(attr.packet_pacing_caps.supported_qpts, 0u);
+    EXPECT_EQ(mlx5dv_query_device(a.ctx, &dv), 0);
+    EXPECT_EQ(dv.version, 0);
+}
+
+TEST_F(Device, HasAClockThatRuns)
+{
+    ibv_values_ex first = {IBV_VALUES_MASK_RAW_CLOCK, {}}, second = first;
+
+    ASSERT_EQ(ibv_query_rt_values_ex(a.ctx, &first), 0);
+    pump(2);
+    ASSERT_EQ(ibv_query_rt_values_ex(a.ctx, &second), 0);
+    EXPECT_GT(second.raw_clock.tv_nsec, first.raw_clock.tv_nsec);
+}
+
+TEST_F(Device, RefusesBadMemory)
+{
+    static const char read_only[8192] __attribute__((aligned(4096))) = {1};
+    void *gap = mmap(nullptr, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(gap, MAP_FAILED);
+    ASSERT_EQ(munmap(static_cast<char *>(gap) + 4096, 4096), 0);
+
+    EXPECT_EQ(ibv_reg_mr(a.pd, gap, 3 * 4096, IBV_ACCESS_LOCAL_WRITE), nullptr);
+    EXPECT_EQ(errno, EFAULT);
+    EXPECT_EQ(ibv_reg_mr(a.pd, a.at(0), 4096, IBV_ACCESS_REMOTE_WRITE), nullptr);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(ibv_reg_mr(a.pd, a.at(0), 4096, 1 << 12), nullptr);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(ibv_reg_mr(a.pd, const_cast<char *>(read_only), 4096, IBV_ACCESS_LOCAL_WRITE),
+              nullptr);
+    EXPECT_EQ(errno, EFAULT);
+    ibv_mr *mr = ibv_reg_mr(a.pd, const_cast<char *>(read_only), 4096, 0);
+    EXPECT_NE(mr, nullptr);
+    EXPECT_EQ(ibv_dereg_mr(mr), 0);
+    munmap(gap, 4096);
+    munmap(static_cast<char *>(gap) + 2 * 4096, 4096);
+}
+
+TEST_F(Device, Reregisters)
+{
+    ibv_mr *mr = ibv_reg_mr(a.pd, a.at(0), 4096, IBV_ACCESS_LOCAL_WRITE);
+    ibv_pd *other = ibv_alloc_pd(a.ctx);
+
+    ASSERT_NE(mr, nullptr);
+    ASSERT_NE(other, nullptr);
+    EXPECT_EQ(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_TRANSLATION, nullptr, a.at(4096), 8192, 0), 0);
+    EXPECT_EQ(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_PD, other, nullptr, 0, 0), 0);
+    EXPECT_EQ(ibv_dealloc_pd(other), EBUSY); /* the region moved there */
+    EXPECT_EQ(ibv_dereg_mr(mr), 0);
+    EXPECT_EQ(ibv_dealloc_pd(other), 0);
+}
+
+TEST_F(Device, RefusesWhatIsNotThereByItsErrno)
+{
+    ibv_srq_init_attr srq = {};
+    srq.attr = {16, 1, 0};
+    EXPECT_EQ(ibv_create_srq(a.pd, &srq), nullptr); /* libmlx5: a limit of 0 */
+    ibv_wq_init_attr wq = {};
+    wq.wq_type = IBV_WQT_RQ;
+    wq.max_wr = 16;
+    wq.max_sge = 1;
+    wq.pd = a.pd;
+    wq.cq = a.cq;
+    EXPECT_EQ(ibv_create_wq(a.ctx, &wq), nullptr);
+    ibv_qp_init_attr rc = {};
+    rc.send_cq = rc.recv_cq = a.cq;
+    rc.cap = {16, 16, 1, 1, 0};
+    rc.qp_type = IBV_QPT_RC;
+    EXPECT_EQ(ibv_create_qp(a.pd, &rc), nullptr);
+    EXPECT_EQ(errno, EOPNOTSUPP);
+    EXPECT_NE(ibv_resize_cq(a.cq, 1023), 0);
+    ibv_counters_init_attr counters = {};
+    EXPECT_EQ(ibv_create_counters(a.ctx, &counters), nullptr);
+}
+
+TEST_F(Device, ChecksCompletionQueues)
+{
+    EXPECT_EQ(ibv_create_cq(a.ctx, 10, nullptr, nullptr, 8), nullptr); /* vectors are 0..7 */
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(ibv_create_cq(a.ctx, 1 << 23, nullptr, nullptr, 0), nullptr);
+    EXPECT_EQ(ibv_destroy_cq(a.cq), EBUSY); /* the queue pair uses it */
+    EXPECT_EQ(ibv_dealloc_pd(a.pd), EBUSY);
+}
+
+TEST_F(Device, ImportsAContextByADuplicate)
+{
+    int fd = dup(a.ctx->cmd_fd);
+    ASSERT_GE(fd, 0);
+    ibv_context *imported = ibv_import_device(fd);
+    ASSERT_NE(imported, nullptr) << strerror(errno);
+    ibv_pd *pd = ibv_import_pd(imported, a.pd->handle);
+    ASSERT_NE(pd, nullptr);
+    ibv_mr *mr = ibv_reg_mr(pd, a.at(0), 4096, IBV_ACCESS_LOCAL_WRITE);
+    EXPECT_NE(mr, nullptr);
+    EXPECT_EQ(ibv_dereg_mr(mr), 0);
+    ibv_unimport_pd(pd);
+    EXPECT_EQ(ibv_close_device(imported), 0);
+    ibv_device_attr attr;
+    EXPECT_EQ(ibv_query_device(a.ctx, &attr), 0); /* the first descriptor still holds it */
+}
+
+TEST_F(Device, LeavesNothingOfAnAbandonedContext)
+{
+    ibv_context *ctx = open_device(a.name);
+    ASSERT_NE(ctx, nullptr);
+    ibv_pd *pd = ibv_alloc_pd(ctx);
+    ibv_cq *cq = ibv_create_cq(ctx, 15, nullptr, nullptr, 0);
+    ibv_mr *mr = ibv_reg_mr(pd, a.at(0), 4096, 0);
+    ASSERT_TRUE(pd && cq && mr);
+    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "pd"), 2u);
+    int fd = dup(ctx->cmd_fd), cmd_fd = ctx->cmd_fd;
+    close(cmd_fd);
+    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "context"), 2u); /* the duplicate */
+    ASSERT_EQ(dup2(fd, cmd_fd), cmd_fd);
+    close(fd);
+    EXPECT_EQ(ibv_dereg_mr(mr), 0);
+    EXPECT_EQ(ibv_close_device(ctx), 0); /* pd and cq were never destroyed */
+    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "context"), 1u);
+    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "pd"), 1u);
+    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "cq"), 1u);
+}
+
+TEST_F(Device, FailsCommandsOfAForkedChild)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        ibv_device_attr attr;
+        int err = ibv_query_device(a.ctx, &attr);
+        _exit(err == EIO ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    ibv_device_attr attr;
+    EXPECT_EQ(ibv_query_device(a.ctx, &attr), 0);
+}
+
+TEST(Api, SaysWhatIsWrongWithADescription)
+{
+    char err[256];
+
+    ASSERT_EQ(cxemu_nic_add("name=one,wire=none", err, sizeof(err)), 0) << err;
+    EXPECT_EQ(cxemu_nic_add("name=one", err, sizeof(err)), -EEXIST);
+    EXPECT_NE(std::string(err).find("one"), std::string::npos);
+    EXPECT_EQ(cxemu_nic_add("mtu=9001", err, sizeof(err)), -EINVAL);
+    EXPECT_NE(std::string(err).find("9001"), std::string::npos);
+    EXPECT_EQ(cxemu_nic_add("wire=packet:cxemu-none0", err, sizeof(err)), -ENODEV) << err;
+    EXPECT_NE(std::string(err).find("cxemu-none0"), std::string::npos);
+    EXPECT_EQ(cxemu_drive_set(CXEMU_DRIVE_THREAD) == -EBUSY ||
+                  cxemu_drive_set(CXEMU_DRIVE_PUMP) == -EBUSY,
+              true);
+    EXPECT_EQ(cxemu_nic_remove("one"), 0);
+    EXPECT_EQ(cxemu_nic_remove("one"), -ENOENT);
+    EXPECT_EQ(cxemu_link_set("one", true), -ENOENT);
+}
+
+} // namespace verbs
