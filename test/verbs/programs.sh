@@ -21,8 +21,7 @@ raw_pair() {
     fi
     local a=02:00:00:00:00:0a b=02:00:00:00:00:0b log
     log=$(mktemp)
-    # no IPv6 chatter of the kernel's on these ends
-    ip link add fronta addrgenmode none type veth peer name frontb addrgenmode none
+    ip link add fronta type veth peer name frontb
     ip link set fronta up
     ip link set frontb up
     timeout 90 "$cxemu" run --nic wire=packet:frontb,mac=$b -- \
@@ -74,8 +73,8 @@ with d.Context(name='mlx5_1') as ctx:
         init = QPInitAttr(qp_type=e.IBV_QPT_RAW_PACKET, scq=cq, rcq=cq, cap=cap)
         qp = QP(pd, init, QPAttr())
         assert qp.qp_state == e.IBV_QPS_RTS, qp.qp_state
+        print('raw queue pair', qp.qp_num, 'lkey', mr.lkey)
         qp.close()
-        print('raw queue pair', qp, 'lkey', mr.lkey)
 PYTHON
     ;;
 runner)
