@@ -13,6 +13,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#ifndef AT_EMPTY_PATH /* <fcntl.h> has it with _GNU_SOURCE only */
+#define AT_EMPTY_PATH 0x1000
+#endif
+
 static inline int raw_openat(int dir, const char *path, int flags, mode_t mode)
 {
     return (int)syscall(SYS_openat, dir, path, flags, mode);

@@ -11,11 +11,11 @@
 #define CXEMU_UVERBS_DEVICE_H
 
 #include "cxemu/core/nic.h"
+#include "cxemu/uverbs/atomics.h"
 #include "cxemu/uverbs/evfile.h"
 #include "cxemu/uverbs/handles.h"
 #include <pthread.h>
 #include <rawstack/types.h>
-#include <stdatomic.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cxemu/preload/spec.h"
+
+#include <cerrno>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <string>
+
+static int parse(const char *text, cxemu_spec *spec, std::string *err = nullptr)
+{
+    char buf[256] = "";
+    int rc = cxemu_spec_parse(text, spec, buf, sizeof(buf));
+    if (err)
+        *err = buf;
+    return rc;
+}
+
+TEST(Spec, Defaults)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("", &s), 0);
+    EXPECT_EQ(s.wire, CXEMU_WIRE_NONE);
+    EXPECT_EQ(s.mtu_bytes, 1500);
+    EXPECT_EQ(s.seed, 1u);
+    EXPECT_STREQ(s.name, "");
+    EXPECT_STREQ(s.netdev, "");
+    EXPECT_FALSE(s.has_mac);
+}
+
+TEST(Spec, TakesEveryKey)
+{
+    cxemu_spec s;
+    const uint8_t mac[6] = {2, 0, 0, 0, 0xab, 1};
+
+    ASSERT_EQ(parse("name=nic-1,wire=packet:veth0,netdev=tap0,mac=02:00:00:00:AB:01,mtu=9000,"
+                    "loss_tx=0.5%,loss_rx=0.25,seed=18446744073709551615",
+                    &s),
+              0);
+    EXPECT_STREQ(s.name, "nic-1");
+    EXPECT_EQ(s.wire, CXEMU_WIRE_PACKET);
+    EXPECT_STREQ(s.wire_name, "veth0");
+    EXPECT_STREQ(s.netdev, "tap0");
+    EXPECT_EQ(memcmp(s.mac.bytes, mac, 6), 0);
+    EXPECT_EQ(s.mtu_bytes, 9000);
+    EXPECT_EQ(s.loss_tx_ppm, 5000u);
+    EXPECT_EQ(s.loss_rx_ppm, 250000u);
+    EXPECT_EQ(s.seed, UINT64_MAX);
+    ASSERT_EQ(parse("wire=mem:w,loss=1%", &s), 0);
+    EXPECT_EQ(s.loss_tx_ppm, 10000u);
+    EXPECT_EQ(s.loss_rx_ppm, 10000u);
+}
+
+/* Each error names what was wrong. */
+TEST(Spec, RefusesByName)
+{
+    const struct {
+        const char *text, *names;
+    } cases[] = {
+        {"wire", "wire"},
+        {"speed=100", "speed"},
+        {"wire=tcp:x", "tcp:x"},
+        {"wire=mem:", "mem:"},
+        {"wire=mem:a/b", "a/b"},
+        {"wire=packet:", "packet:"},
+        {"wire=packet:interface-too-long", "interface-too-long"},
+        {"name=", "name="},
+        {"name=..", ".."},
+        {"name=a/b", "a/b"},
+        {"netdev=", "netdev="},
+        {"mac=02:00:00:00:00", "02:00:00:00:00"},
+        {"mac=02:00:00:00:00:01x", "01x"},
+        {"mac=01:00:00:00:00:01", "unicast"},
+        {"mac=00:00:00:00:00:00", "unicast"},
+        {"mtu=67", "67"},
+        {"mtu=9001", "9001"},
+        {"mtu=-1", "-1"},
+        {"mtu=1500x", "1500x"},
+        {"loss=101%", "101%"},
+        {"loss=-1%", "-1%"},
+        {"loss=nan", "nan"},
+        {"loss=", "loss="},
+        {"seed=x", "seed=x"},
+        {"seed=18446744073709551616", "18446744073709551616"},
+        {"mtu=1500,mtu=1500", "twice"},
+        {"wire=none,", "key=value"},
+        {",", "key=value"},
+    };
+
+    for (const auto &c : cases) {
+        cxemu_spec s;
+        std::string err;
+        EXPECT_EQ(parse(c.text, &s, &err), -EINVAL) << c.text;
+        EXPECT_NE(err.find(c.names), std::string::npos) << c.text << ": " << err;
+    }
+    cxemu_spec s;
+    EXPECT_EQ(parse(std::string(1000, 'x').c_str(), &s), -EINVAL);
+    EXPECT_EQ(cxemu_spec_parse("wire", &s, nullptr, 0), -EINVAL);
+}
+
+TEST(Spec, DefaultMacIsUnicastLocalAndDiffers)
+{
+    rs_mac a = cxemu_spec_default_mac("mlx5_0"), b = cxemu_spec_default_mac("mlx5_1");
+
+    EXPECT_EQ(a.bytes[0], 0x02);
+    EXPECT_NE(memcmp(a.bytes, b.bytes, 6), 0);
+}
