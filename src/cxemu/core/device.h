@@ -76,6 +76,7 @@ struct cxemu_listener {
 
 struct cxemu_nic {
     pthread_mutex_t lock;
+    uint32_t waiting; /* control calls that want the lock; atomic */
     struct cxemu_nic_attr attr;
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
@@ -99,7 +100,7 @@ struct cxemu_nic {
     uint8_t void_frame[CXEMU_FRAME_MAX]; /* where frames go while the link is down */
 };
 
-/* nic.c */
+/* nic.c. A control call's way in; a busy device thread lets it pass. */
 void cxemu_nic_lock(struct cxemu_nic *nic);
 void cxemu_nic_unlock(struct cxemu_nic *nic);
 void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may have changed */

@@ -28,6 +28,7 @@ enum {
     SLEEP_IDLE_NS = 500000, /* and when there was none for long */
     IDLE_AFTER_SLEEPS = 2000,
     FINISH_PASSES = 1000,
+    YIELDS_MAX = 100,
 };
 
 struct cxemu_driver {
@@ -37,8 +38,24 @@ struct cxemu_driver {
     pthread_t thread;
     pid_t pid; /* of the process in which the thread lives */
     int wake_fd;
-    bool stop; /* atomic */
+    uint32_t waiting; /* calls that want the lock; atomic */
+    bool stop;        /* atomic */
 };
+
+static void lock_from_outside(struct cxemu_driver *d)
+{
+    __atomic_fetch_add(&d->waiting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&d->lock);
+    __atomic_fetch_sub(&d->waiting, 1, __ATOMIC_RELAXED);
+}
+
+/* As in nic.c: the thread would hardly ever leave the lock to others. */
+static void lock_from_thread(struct cxemu_driver *d)
+{
+    for (int i = 0; i < YIELDS_MAX && __atomic_load_n(&d->waiting, __ATOMIC_RELAXED); i++)
+        sched_yield();
+    pthread_mutex_lock(&d->lock);
+}
 
 static int pump_all(struct cxemu_driver *d)
 {
@@ -93,7 +110,7 @@ static void *run(void *arg)
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
     while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
         int moved, n = 0;
-        pthread_mutex_lock(&d->lock);
+        lock_from_thread(d);
         moved = pump_all(d);
         idle = moved ? 0 : idle + 1;
         if (idle > SPIN_PASSES)
@@ -178,7 +195,7 @@ int cxemu_driver_add(struct cxemu_driver *d, struct cxemu_nic *nic)
 
     if (!is_ours(d))
         return -EPERM;
-    pthread_mutex_lock(&d->lock);
+    lock_from_outside(d);
     if (d->nic_count < NICS_MAX)
         d->nics[d->nic_count++] = nic;
     else
@@ -192,7 +209,7 @@ void cxemu_driver_remove(struct cxemu_driver *d, struct cxemu_nic *nic)
 {
     if (!is_ours(d))
         return;
-    pthread_mutex_lock(&d->lock);
+    lock_from_outside(d);
     for (uint32_t i = 0; i < d->nic_count; i++) {
         if (d->nics[i] == nic) {
             d->nics[i] = d->nics[--d->nic_count];

@@ -8,6 +8,7 @@
 #include "cxemu/core/netdev.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,10 +18,22 @@ enum {
     FIRST_NUMBER = 0x40, /* QP numbers 0 and 1 are special in InfiniBand */
     ETH_HLEN_VLAN = 14 + 4,
     FIRST_ROOM = 16,
+    YIELDS_MAX = 100,
 };
 
 void cxemu_nic_lock(struct cxemu_nic *nic)
 {
+    __atomic_fetch_add(&nic->waiting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&nic->lock);
+    __atomic_fetch_sub(&nic->waiting, 1, __ATOMIC_RELAXED);
+}
+
+/* The pump takes the lock again as soon as it has let go; a mutex is not fair, so whoever sleeps on
+ * it would seldom get it. */
+static void lock_politely(struct cxemu_nic *nic)
+{
+    for (int i = 0; i < YIELDS_MAX && __atomic_load_n(&nic->waiting, __ATOMIC_RELAXED); i++)
+        sched_yield();
     pthread_mutex_lock(&nic->lock);
 }
 
@@ -280,7 +293,7 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
 {
     int moved = 0;
 
-    cxemu_nic_lock(nic);
+    lock_politely(nic);
     nic->now_ns = 0;
     cxemu_nic_link_update(nic);
     if (!nic->failed) {

@@ -66,6 +66,7 @@ int cxemu_packet_rx_create(int fd, struct cxemu_packet_rx **out)
         h->msg_iov = m->iov;
         h->msg_iovlen = 2;
         h->msg_control = m->control;
+        h->msg_controllen = sizeof(m->control);
     }
     *out = rx;
     return 0;
@@ -85,7 +86,7 @@ static void fetch(struct cxemu_packet_rx *rx)
 {
     int n;
 
-    for (unsigned i = 0; i < RX_BATCH; i++)
+    for (unsigned i = 0; i < rx->have; i++) /* the kernel shortened those that it used */
         rx->msgs[i].msg_hdr.msg_controllen = sizeof(rx->messages[i].control);
     n = recvmmsg(rx->fd, rx->msgs, RX_BATCH, MSG_DONTWAIT, NULL);
     rx->have = n > 0 ? (uint32_t)n : 0;

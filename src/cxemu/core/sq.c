@@ -285,7 +285,7 @@ static void flush(struct cxemu_qp *qp, const struct send *send)
                    qp->sq_number, qp->attr.uidx, send->opcode, qp->sq_ci);
 }
 
-/* The control segment. False: the entry reaches past the doorbell. */
+/* The control segment. False: the entry reaches past the doorbell, or is longer than the ring. */
 static bool read_ctrl(const struct cxemu_qp *qp, struct send *send, uint16_t rung)
 {
     const struct mlx5_wqe_ctrl_seg *ctrl = entry_at(qp, qp->sq_ci);
@@ -299,7 +299,8 @@ static bool read_ctrl(const struct cxemu_qp *qp, struct send *send, uint16_t run
     send->vlan_tpid = 0;
     send->len = 0;
     send->piece_count = 0;
-    return send->wqe_bytes >= sizeof(*ctrl) && blocks_of(send->wqe_bytes) <= rung;
+    return send->wqe_bytes >= sizeof(*ctrl) && blocks_of(send->wqe_bytes) <= rung &&
+           blocks_of(send->wqe_bytes) <= qp->attr.sq_wqebb_count;
 }
 
 /* False: the wire is full. */

@@ -279,9 +279,9 @@ class Qp
     Qp(cxemu_nic *nic, Cq *scq, Cq *rcq, const Options &o) : o_(o)
     {
         void *p = nullptr;
-        EXPECT_EQ(posix_memalign(&p, 4096, size_t(o.sq) * 64 + 64), 0);
+        EXPECT_EQ(posix_memalign(&p, 4096, size_t(o.sq) * 64), 0);
         sq_ = static_cast<uint8_t *>(p);
-        EXPECT_EQ(posix_memalign(&p, 4096, (size_t(o.rq) << o.shift) + 64), 0);
+        EXPECT_EQ(posix_memalign(&p, 4096, size_t(o.rq) << o.shift), 0);
         rq_ = static_cast<uint8_t *>(p);
         cxemu_qp_attr attr = {};
         attr.pd = o.pd;
@@ -354,6 +354,11 @@ class Qp
             sq_[((size_t(index) & (o_.sq - 1)) * 64 + i) % (size_t(o_.sq) * 64)] = w[i];
         sq_pi = uint16_t(sq_pi + (w.size() + 63) / 64);
         return index;
+    }
+    /* Writes a block of the send ring as it is. */
+    void poke(uint32_t block, const uint8_t bytes[64])
+    {
+        std::memcpy(sq_ + size_t(block) * 64, bytes, 64);
     }
     void ring()
     {

@@ -4,6 +4,8 @@
 
 #include "wire/checksum.h"
 
+#include <random>
+
 using namespace rig;
 
 namespace
@@ -380,6 +382,62 @@ TEST_F(Tx, FramesPastTheMtuAreDroppedAndCounted)
     EXPECT_EQ(got[0], fits);
     EXPECT_EQ(counter(0, "tx_dropped_oversize"), 1u);
     EXPECT_EQ(a->scq.drain().size(), 2u);
+}
+
+/* Rings are the program's memory and may hold anything. Worth most under AddressSanitizer. */
+TEST_F(Tx, RandomEntriesNeverReachOutsideRingAndRegions)
+{
+    std::mt19937 random(1);
+    const uint8_t opcodes[] = {MLX5_OPCODE_SEND, MLX5_OPCODE_SEND, MLX5_OPCODE_NOP, 0x2c};
+    auto below = [&](uint32_t n) { return uint32_t(random() % n); };
+    for (int round = 0; round < 3000; round++) {
+        Qp::Options o;
+        o.sq = 1u << below(6);
+        Port *a = port(0, o, 64);
+        Mr exact(nic[0], 300, 0);
+        for (uint32_t b = 0; b < o.sq; b++) {
+            uint8_t block[64];
+            for (uint8_t &byte : block)
+                byte = uint8_t(below(4) ? 0 : random());
+            block[3] = opcodes[below(4)];
+            block[7] = uint8_t(below(64));
+            block[30] = uint8_t(below(3) ? 0 : random()); /* inline header size, low byte is 29 */
+            if (below(2)) { /* a data segment with a key that is good, around the region's ends */
+                uint32_t len = htobe32(below(2) ? below(400) : random());
+                uint32_t key = htobe32(exact.lkey());
+                uint64_t at = htobe64(exact.addr() + below(320) - 10);
+                std::memcpy(block + 32, &len, 4);
+                std::memcpy(block + 36, &key, 4);
+                std::memcpy(block + 40, &at, 8);
+            }
+            a->qp.poke(b, block);
+        }
+        a->qp.sq_pi = uint16_t(below(4) ? below(o.sq + 1) : random());
+        a->qp.ring();
+        arrived();
+        ports.pop_back();
+    }
+    EXPECT_GT(counter(0, "tx_packets"), 0u);
+    EXPECT_GT(counter(0, "tx_errors"), 100u);
+}
+
+TEST_F(Tx, AnEntryLongerThanTheRingIsMalformed)
+{
+    Qp::Options o;
+    o.sq = 2;
+    Port *a = port(0, o);
+    Send s;
+    s.has_inline = true;
+    s.inline_data = Bytes(20, 1);
+    s.force_ds = 12; /* three blocks */
+    a->qp.post(s);
+    a->qp.sq_pi = 3;
+    a->qp.ring();
+    settle();
+    auto done = a->scq.drain();
+    ASSERT_GE(done.size(), 1u);
+    EXPECT_EQ(done[0].syndrome(), MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR);
+    EXPECT_EQ(counter(0, "tx_errors_format"), 1u);
 }
 
 TEST_F(Tx, BudgetBoundsAPass)
