@@ -221,6 +221,59 @@ TEST_F(Tap, LargeFramesOnALargePort)
     EXPECT_GE(hwtap_caps_get(tapm_tap_hwtap(tap))->max_frame_bytes, port.mtu_bytes + 18u);
 }
 
+TEST_F(Tap, TimestampsWhereAskedFor)
+{
+    struct tapm *a = open("mlx5_0"), *b = open("mlx5_1");
+    struct tapm_tap *from = make_tap(a), *plain = make_tap(b), *stamped;
+    struct tapm_tap_config config = small_tap();
+    config.rx_timestamps = true;
+    int rc = tapm_tap_create(b, &config, &stamped);
+    if (rc == -EOPNOTSUPP)
+        GTEST_SKIP() << tapm_error(b);
+    ASSERT_EQ(0, rc) << tapm_error(b);
+    ASSERT_EQ(0, add_rule(stamped, "ether 0x88b5"));
+    ASSERT_EQ(0, add_rule(plain, "ether 0x88b6"));
+    uint64_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        struct hwtap_buf *got;
+        send(from, ether_frame(0x88b5));
+        ASSERT_EQ(1, hwtap_rx_burst(tapm_tap_hwtap(stamped), &got, 1));
+        EXPECT_TRUE(got->flags & HWTAP_RX_HAS_TIMESTAMP);
+        EXPECT_GT(got->timestamp_ns, before);
+        EXPECT_NE(0u, got->flow_tag) << "and the rule that brought it";
+        before = got->timestamp_ns;
+        hwtap_buf_put(got);
+    }
+    struct hwtap_buf *got;
+    send(from, ether_frame(0x88b6));
+    ASSERT_EQ(1, hwtap_rx_burst(tapm_tap_hwtap(plain), &got, 1));
+    EXPECT_FALSE(got->flags & HWTAP_RX_HAS_TIMESTAMP);
+    hwtap_buf_put(got);
+}
+
+TEST_F(Tap, ChecksumsBothWays)
+{
+    struct tapm_tap *from = make_tap(open("mlx5_0")), *to = make_tap(open("mlx5_1"));
+    ASSERT_EQ(0, add_rule(to, "tcp"));
+    auto frame = ip_frame(6, "10.0.0.1", 1, "10.0.0.2", 80);
+    frame[24] = 0xff; /* a wrong IPv4 sum; TCP's is not filled in at all */
+    for (bool offload : {false, true}) {
+        struct hwtap *tap = tapm_tap_hwtap(from);
+        struct hwtap_buf *buf = hwtap_buf_alloc(tap), *got;
+        memcpy(buf->data, frame.data(), frame.size());
+        struct hwtap_tx_pkt pkt = {};
+        pkt.segs[0] = {buf, buf->data, static_cast<uint32_t>(frame.size())};
+        pkt.n_segs = 1;
+        pkt.flags = offload ? HWTAP_TX_CSUM : 0;
+        ASSERT_EQ(1, hwtap_tx_burst(tap, &pkt, 1));
+        hwtap_buf_put(buf);
+        pump();
+        ASSERT_EQ(1, hwtap_rx_burst(tapm_tap_hwtap(to), &got, 1));
+        EXPECT_EQ(offload ? HWTAP_RX_L3_CSUM_OK | HWTAP_RX_L4_CSUM_OK : 0u, got->flags);
+        hwtap_buf_put(got);
+    }
+}
+
 /* --- refusals -----------------------------------------------------------------------------------
  */
 
