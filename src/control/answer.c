@@ -197,20 +197,20 @@ static void answer_stats(struct tapm *tapm, struct json_object *answer)
  * the same NIC. */
 static void answer_overlap(struct tapm *tapm, const char *args, struct json_object *answer)
 {
-    char guid[17], text[RULE_TEXT_BYTES];
+    char here[32], text[RULE_TEXT_BYTES];
+    const char *rule = strchr(args, ' ');
     struct json_object *overlap = NULL;
     struct rs_match match;
-    unsigned port;
-    int at = 0;
 
-    if (sscanf(args, "%16s %3u %n", guid, &port, &at) != 2 || at == 0 ||
-        tapm_rule_parse(args + at, &match, text, sizeof(text)) != 0) {
+    rule = rule ? strchr(rule + 1, ' ') : NULL;
+    if (!rule || tapm_rule_parse(rule, &match, text, sizeof(text)) != 0) {
         put_text(answer, "error", "overlap wants GUID PORT RULE");
         return;
     }
+    int len = snprintf(here, sizeof(here), "%s %u ", tapm->guid, tapm->port);
     pthread_mutex_lock(&tapm->state);
     const struct tapm_entry *e = NULL;
-    if (strcmp(guid, tapm->guid) == 0 && port == tapm->port)
+    if (strncmp(args, here, (size_t)len) == 0)
         e = tapm_ledger_overlap(tapm->ledger, &match, NULL);
     if (e) {
         overlap = json_object_new_object();

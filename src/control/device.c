@@ -100,7 +100,7 @@ static void join_names(struct ibv_device **devices, int count, char *out, size_t
     size_t at = 0;
 
     snprintf(out, len, "none");
-    for (int i = 0; i < count && at < len; i++)
+    for (int i = 0; devices && i < count && at < len; i++)
         at += (size_t)snprintf(out + at, len - at, "%s%s", i > 0 ? ", " : "",
                                ibv_get_device_name(devices[i]));
 }
@@ -111,13 +111,13 @@ static int choose(struct tapm *tapm, const char *name, struct ibv_device **devic
     char names[256];
 
     join_names(devices, count, names, sizeof(names));
-    if (!name && count == 1) {
+    if (!name && devices && count == 1) {
         *out = devices[0];
         return 0;
     }
     if (!name && count > 1)
         return tapm_fail(tapm, -ENOTUNIQ, "several RDMA devices, name one of them: %s", names);
-    for (int i = 0; name && i < count; i++) {
+    for (int i = 0; name && devices && i < count; i++) {
         if (strcmp(ibv_get_device_name(devices[i]), name) == 0) {
             *out = devices[i];
             return 0;
@@ -138,6 +138,8 @@ static int open_device(struct tapm *tapm, const char *name)
 
     if (!devices && errno != ENOSYS)
         return tapm_fail(tapm, -errno, "RDMA devices cannot be listed: %s", strerror(errno));
+    if (!devices)
+        count = 0;
     int rc = choose(tapm, name, devices, count, &device);
     if (rc == 0) {
         errno = 0;

@@ -20,13 +20,32 @@ struct tapm_ledger {
 };
 
 /* FNV-1a: rules come from this host's own programs, not from the wire. */
-static size_t match_hash(const struct rs_match *match)
+static uint64_t hash_bytes(uint64_t hash, const void *from, size_t len)
 {
-    const uint8_t *bytes = (const uint8_t *)match;
-    uint64_t hash = 0xcbf29ce484222325u;
+    const uint8_t *bytes = (const uint8_t *)from;
 
-    for (size_t i = 0; i < sizeof(*match); i++)
+    for (size_t i = 0; i < len; i++)
         hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x100000001b3u;
+    return hash ^ hash >> 29;
+}
+
+static size_t match_hash(const struct rs_match *m)
+{
+    const uint64_t ports = (uint64_t)m->local_port << 16 | m->remote_port;
+    const uint64_t rest = (uint64_t)m->ethertype << 40 | (uint64_t)m->vlan_id << 24 |
+                          (uint64_t)m->ip_proto << 8 | (m->has_local_mac ? 2u : 0u) |
+                          (m->copy ? 1u : 0u);
+    uint64_t hash = hash_word(hash_word(0xcbf29ce484222325u, ports), rest);
+
+    hash = hash_bytes(hash, &m->local_mac, sizeof(m->local_mac));
+    hash = hash_bytes(hash, &m->local_ip, sizeof(m->local_ip));
+    hash = hash_bytes(hash, &m->remote_ip, sizeof(m->remote_ip));
     return (size_t)(hash ^ hash >> 32);
 }
 

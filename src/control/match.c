@@ -150,5 +150,6 @@ bool tapm_match_overlaps(const struct rs_match *a, const struct rs_match *b)
 
 bool tapm_match_equal(const struct rs_match *a, const struct rs_match *b)
 {
-    return memcmp(a, b, sizeof(*a)) == 0;
+    return tapm_match_fields(a) == tapm_match_fields(b) && a->copy == b->copy &&
+           tapm_match_intersects(a, b);
 }

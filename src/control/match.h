@@ -4,8 +4,8 @@
  * share, how specific one is. Pure. Hold beside it: rawstack/steering.h.
  *
  * Canonical: implied fields are filled in (an address or a port implies the ethertype; a protocol
- * without either implies IPv4, but for ICMPv6), unused bytes are zero, so that memcmp compares.
- * All but tapm_match_canonicalise want canonical matches.
+ * without either implies IPv4, but for ICMPv6), and what is not said is zero. All but
+ * tapm_match_canonicalise want canonical matches.
  */
 #ifndef CONTROL_MATCH_H
 #define CONTROL_MATCH_H

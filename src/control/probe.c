@@ -32,14 +32,14 @@ static int rig_create(struct tapm *tapm, struct rig *rig)
 
     errno = 0;
     rig->cq = ibv_create_cq(tapm->context, 2, NULL, NULL, 0);
-    if (!rig->cq)
-        return errno > 0 ? -errno : -ENOMEM;
-    attr.send_cq = attr.recv_cq = rig->cq;
-    errno = 0;
-    rig->qp = ibv_create_qp(tapm->pd, &attr);
+    if (rig->cq) {
+        attr.send_cq = attr.recv_cq = rig->cq;
+        rig->qp = ibv_create_qp(tapm->pd, &attr);
+    }
+    int err = errno;
     if (!rig->qp)
-        return errno > 0 ? -errno : -ENOMEM;
-    int err = ibv_modify_qp(rig->qp, &to, IBV_QP_STATE | IBV_QP_PORT);
+        return err > 0 ? -err : -ENOMEM;
+    err = ibv_modify_qp(rig->qp, &to, IBV_QP_STATE | IBV_QP_PORT);
     to.qp_state = IBV_QPS_RTR;
     return err != 0 ? -err : -ibv_modify_qp(rig->qp, &to, IBV_QP_STATE);
 }
@@ -145,11 +145,15 @@ static void probe(struct tapm *tapm, struct tapm_probe *p)
     if (rc != 0)
         snprintf(p->raw_qp_value, sizeof(p->raw_qp_value), "%s",
                  p->raw_qp == TAPM_UNKNOWN ? "needs CAP_NET_RAW to find out" : strerror(-rc));
-    p->flow_tag = p->may_try ? try_tag(tapm, &rig) : TAPM_UNKNOWN;
-    p->flow_drop = p->may_try ? try_drop(tapm, &rig) : TAPM_UNKNOWN;
-    p->dont_trap = p->may_try ? try_dont_trap(tapm, &rig) : TAPM_UNKNOWN;
-    p->flow_counters = p->may_try ? try_counters(tapm, &rig) : TAPM_UNKNOWN;
-    p->sniffer = p->may_try ? try_sniffer(tapm, &rig) : TAPM_UNKNOWN;
+    p->flow_tag = p->flow_drop = p->dont_trap = TAPM_UNKNOWN;
+    p->flow_counters = p->sniffer = TAPM_UNKNOWN;
+    if (rc == 0 && rig.qp) {
+        p->flow_tag = try_tag(tapm, &rig);
+        p->flow_drop = try_drop(tapm, &rig);
+        p->dont_trap = try_dont_trap(tapm, &rig);
+        p->flow_counters = try_counters(tapm, &rig);
+        p->sniffer = try_sniffer(tapm, &rig);
+    }
     rig_destroy(&rig);
 }
 

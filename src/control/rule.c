@@ -159,7 +159,7 @@ static int rule_add(struct tapm_tap *tap, const struct rs_match *asked, uint64_t
     struct objection objection = {0};
     struct tapm_entry *entry;
     struct rs_match match;
-    struct ibv_flow *flow;
+    struct ibv_flow *flow = NULL;
     char rule[RULE_TEXT_BYTES];
     const char *why;
 

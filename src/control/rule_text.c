@@ -135,16 +135,27 @@ static int parse_endpoint(struct parser *p, struct rs_ip *ip, uint16_t *port)
     return 0;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 static int parse_mac(struct parser *p)
 {
-    unsigned b[6];
-    char rest;
+    const size_t n = sizeof(p->match->local_mac.bytes);
+    bool good = strlen(p->word) == 3 * n - 1;
 
-    if (strlen(p->word) != 17 || sscanf(p->word, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
-                                        &b[3], &b[4], &b[5], &rest) != 6)
+    for (size_t i = 0; good && i < n; i++) {
+        const char *at = p->word + 3 * i;
+        int high = hex_digit(at[0]), low = hex_digit(at[1]);
+        good = high >= 0 && low >= 0 && at[2] == (i + 1 < n ? ':' : '\0');
+        p->match->local_mac.bytes[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+    }
+    if (!good)
         return fail(p, "\"%s\" is not a MAC address as 02:00:00:00:00:01", p->word);
-    for (unsigned i = 0; i < 6; i++)
-        p->match->local_mac.bytes[i] = (uint8_t)b[i];
     p->match->has_local_mac = true;
     return 0;
 }

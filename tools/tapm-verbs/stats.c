@@ -15,10 +15,12 @@ static void print_taps(const struct options *options, struct json_object *taps)
     for (size_t i = 0; i < n; i++)
         cells[1 + i] = text_of(json_object_array_get_idx(taps, i), "name");
     struct table *table = table_create(1 + (unsigned)n, cells);
-    json_object_object_foreach(json_object_array_get_idx(taps, 0), name, unused)
-    {
+    struct json_object *first = json_object_array_get_idx(taps, 0);
+    struct json_object_iterator at = json_object_iter_begin(first),
+                                end = json_object_iter_end(first);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *name = json_object_iter_peek_name(&at);
         bool any = options->all;
-        (void)unused;
         if (strcmp(name, "name") == 0)
             continue;
         cells[0] = name;
@@ -40,9 +42,12 @@ static void print_section(const struct options *options, const char *section,
     const char *const heads[] = {section, ""};
     struct table *table = table_create(2, heads);
 
-    json_object_object_foreach(counters, name, value)
-    {
-        const char *const cells[] = {name, json_object_get_string(value)};
+    struct json_object_iterator at = json_object_iter_begin(counters),
+                                end = json_object_iter_end(counters);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        struct json_object *value = json_object_iter_peek_value(&at);
+        const char *const cells[] = {json_object_iter_peek_name(&at),
+                                     json_object_get_string(value)};
         if (options->all || json_object_get_uint64(value) != 0)
             table_row(table, cells);
     }
@@ -63,8 +68,10 @@ static void print_answer(const struct options *options, struct json_object *answ
         puts("  no taps");
     if (!json_object_is_type(sections, json_type_object))
         return;
-    json_object_object_foreach(sections, section, counters)
-        print_section(options, section, counters);
+    struct json_object_iterator at = json_object_iter_begin(sections),
+                                end = json_object_iter_end(sections);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        print_section(options, json_object_iter_peek_name(&at), json_object_iter_peek_value(&at));
 }
 
 int command_stats(const struct options *options)
