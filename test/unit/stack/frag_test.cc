@@ -199,6 +199,8 @@ TEST_F(Frag, DatagramsUnderWayAreBounded)
     turn();
     EXPECT_EQ(counter("drop_frag_evicted"), 5u);
     send_piece({48, 52, false}, 3); /* evicted: begins anew, and never ends */
+    turn();
+    EXPECT_TRUE(socket.got.empty());
     send_piece({48, 52, false}, RS_FRAGS_DATAGRAMS_MAX);
     turn();
     EXPECT_EQ(socket.got.size(), 1u);

@@ -120,8 +120,12 @@ TEST_F(Stack, TimeDoesNotStepBack)
     turn();
     EXPECT_EQ(rs_stack_poll(stack, 1), 0);
     EXPECT_TRUE(drain().empty());
-    now_ns += kSec + kMs;
+    to = endpoint("10.0.0.9", 7); /* a timer armed now is armed from the time before the step */
+    EXPECT_EQ(rs_udp_send(s.udp, &to, "x", 1), 1);
     EXPECT_EQ(turn().size(), 1u);
+    EXPECT_TRUE(turn().empty());
+    now_ns += kSec + kMs;
+    EXPECT_EQ(turn().size(), 2u);
 }
 
 TEST_F(Stack, ABurstOfMoreThanOneTurnIsTakenBurstByBurst)
