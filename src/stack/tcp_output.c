@@ -240,10 +240,18 @@ void rs_tcp_output_keepalive(struct rs_tcp *conn)
     (void)rs_tcp_emit(conn, conn->snd_una - 1, 0, RS_TCP_ACK);
 }
 
+/* SND.NXT even while sending again; but where the peer has shut its window, at its edge: beyond it
+ * (a probe's octet, or a window that shrank) the peer would not accept the segment, nor its ACK. */
+static uint32_t acceptable_seq(const struct rs_tcp *conn)
+{
+    return rs_seq_min(conn->snd_max, conn->snd_una + conn->snd_wnd);
+}
+
 void rs_tcp_output_ack(struct rs_tcp *conn)
 {
-    /* SND.NXT even while sending again: an acceptable sequence number for the peer. */
-    if (rs_tcp_emit(conn, conn->snd_max, 0, RS_TCP_ACK) < 0)
+    bool opening = conn->state == RS_TCP_SYN_RECEIVED; /* no window is known to hold for it */
+
+    if (rs_tcp_emit(conn, opening ? conn->snd_max : acceptable_seq(conn), 0, RS_TCP_ACK) < 0)
         conn->ack_owed = RS_TCP_ACK_NOW;
 }
 
@@ -265,10 +273,6 @@ void rs_tcp_output_challenge_ack(struct rs_tcp *conn)
 
 void rs_tcp_output_reset(struct rs_tcp *conn)
 {
-    uint32_t edge = conn->snd_una + conn->snd_wnd;
-
     rs_count(conn->stack, RS_COUNTER_tcp_tx_resets);
-    /* RFC 9293 3.10.5: <SEQ=SND.NXT>; where the peer has shut its window, at its edge, so that the
-     * sequence number is acceptable. */
-    (void)rs_tcp_emit(conn, rs_seq_min(conn->snd_max, edge), 0, RS_TCP_RST | RS_TCP_ACK);
+    (void)rs_tcp_emit(conn, acceptable_seq(conn), 0, RS_TCP_RST | RS_TCP_ACK); /* RFC 9293 3.10.5 */
 }

@@ -209,6 +209,22 @@ TEST_F(TcpFlow, TheProbesOctetMayBeTaken)
     EXPECT_EQ(inject(ack_seg(1501, 5000)), "");
 }
 
+TEST_F(TcpFlow, AcksStayAcceptableBehindAShutWindow)
+{
+    established(mss(1460), 1000);
+    write(1500);
+    sent();
+    inject(ack_seg(1001, 0));
+    EXPECT_EQ(after(250 * kMs), "A 1001+1 ack 1");
+    /* The peer has refused the octet: what it expects next is 1001, not 1002. */
+    Seg theirs = data_seg(1, 1460, 1001, A);
+    theirs.wnd = 0;
+    inject(theirs);
+    EXPECT_EQ(after(50 * kMs), "A 1001+0 ack 1461");
+    rs_tcp_abort(app.conn);
+    EXPECT_EQ(sent(), "RA 1001+0 ack 1461");
+}
+
 TEST_F(TcpFlow, AnUnansweredProbeGivesUp)
 {
     established(mss(1460), 1000);
