@@ -16,8 +16,7 @@
 #define IPV4_BYTES      20u
 #define ETHER_BYTES     18u  /* with a tag */
 #define MTU_FLOOR       552u /* RFC 1191 3 allows 68; below this, fragments serve better */
-#define PMTU_AGE_NS     UINT64_C(600000000000) /* RFC 1191 6.3: ten minutes */
-#define PEER_MSS_MIN    64u                    /* a peer that asks for less asks for our CPU */
+#define PEER_MSS_MIN    64u  /* a peer that asks for less asks for our CPU */
 #define STARVE_RETRY_NS UINT64_C(1000000)
 #define RCV_MSS_MIN     536u /* RFC 9293 3.7.1: the default */
 
@@ -332,7 +331,7 @@ void rs_tcp_mss_update(struct rs_tcp *conn)
     conn->cc.smss_bytes = conn->snd_mss;
 }
 
-void rs_tcp_pmtu_lower(struct rs_tcp *conn, uint16_t mtu_bytes)
+void rs_tcp_pmtu_lower(struct rs_tcp *conn, uint16_t mtu_bytes, uint64_t age_ns)
 {
     if (mtu_bytes < MTU_FLOOR) {
         mtu_bytes = MTU_FLOOR;
@@ -341,6 +340,6 @@ void rs_tcp_pmtu_lower(struct rs_tcp *conn, uint16_t mtu_bytes)
     if (mtu_bytes >= conn->route.mtu_bytes)
         return;
     conn->route.mtu_bytes = mtu_bytes;
-    conn->pmtu_expiry_ns = conn->stack->now_ns + PMTU_AGE_NS;
+    conn->pmtu_expiry_ns = conn->stack->now_ns + age_ns;
     rs_tcp_mss_update(conn);
 }

@@ -51,8 +51,10 @@ bool rs_tcp_pool_is_low(const struct rs_tcps *tcps);
 uint16_t rs_tcp_mss_ours(const struct rs_stack *stack, const struct rs_route *route);
 /* Recomputes snd_mss from peer_mss, path MTU and options. */
 void rs_tcp_mss_update(struct rs_tcp *conn);
-/* Lowers the path MTU (of the connection alone), never under the floor. */
-void rs_tcp_pmtu_lower(struct rs_tcp *conn, uint16_t mtu_bytes);
+/* Lowers the path MTU (of the connection alone), never under the floor, for age_ns: then the
+ * interface's is tried again. */
+void rs_tcp_pmtu_lower(struct rs_tcp *conn, uint16_t mtu_bytes, uint64_t age_ns);
+#define RS_TCP_PMTU_AGE_NS UINT64_C(600000000000) /* RFC 1191 6.3: ten minutes */
 
 /* Our timestamp clock, milliseconds (RFC 7323 5.4). */
 static inline uint32_t rs_tcp_ts_now(const struct rs_stack *stack, uint32_t offset)

@@ -25,7 +25,7 @@ static void packet_too_big(struct rs_tcp *conn, uint16_t mtu_bytes)
     uint16_t before = conn->route.mtu_bytes;
 
     rs_count(conn->stack, RS_COUNTER_tcp_pmtu_reports);
-    rs_tcp_pmtu_lower(conn, mtu_bytes ? mtu_bytes : next_plateau(before));
+    rs_tcp_pmtu_lower(conn, mtu_bytes ? mtu_bytes : next_plateau(before), RS_TCP_PMTU_AGE_NS);
     if (conn->route.mtu_bytes == before && !conn->df_off)
         return;
     if (conn->state == RS_TCP_SYN_SENT || conn->state == RS_TCP_SYN_RECEIVED)

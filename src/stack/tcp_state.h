@@ -149,12 +149,13 @@ struct rs_tcp {
     uint32_t keepalive_unanswered;
 
     /* Path. */
-    struct rs_route route;   /* immutable but for mtu_bytes; icmp, timer lower it */
-    uint64_t pmtu_expiry_ns; /* when to try the interface's MTU again; 0: not lowered */
-    uint16_t mtu_full_bytes; /* the interface's; immutable */
-    uint16_t peer_mss;       /* SendMSS, RFC 9293 3.7.1; open */
-    uint16_t our_mss;        /* what our SYN says; immutable */
-    int soft_err;            /* the last ICMP soft error, the reason given at a timeout */
+    struct rs_route route;      /* immutable but for mtu_bytes; icmp, timer lower it */
+    uint64_t pmtu_expiry_ns;    /* when to try the interface's MTU again; 0: not lowered */
+    uint64_t black_hole_age_ns; /* how long a suspicion lasted last time; timer */
+    uint16_t mtu_full_bytes;    /* the interface's; immutable */
+    uint16_t peer_mss;          /* SendMSS, RFC 9293 3.7.1; open */
+    uint16_t our_mss;           /* what our SYN says; immutable */
+    int soft_err;               /* the last ICMP soft error, the reason given at a timeout */
 
     /* Opening and closing. */
     uint32_t iss, irs;

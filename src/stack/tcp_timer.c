@@ -11,6 +11,7 @@
 
 #define BLACK_HOLE_RETRIES 2u /* timeouts in a row before full segments are suspected */
 #define BLACK_HOLE_MTU     1280u
+#define BLACK_HOLE_AGE_NS  UINT64_C(5000000000)
 
 static uint64_t now_of(const struct rs_tcp *conn)
 {
@@ -42,15 +43,21 @@ static void give_up(struct rs_tcp *conn)
     rs_tcp_conn_end(conn, conn->soft_err ? conn->soft_err : -ETIMEDOUT);
 }
 
-/* Full segments vanish while nothing says why: a router that sends no ICMP (RFC 2923 2.1). */
+/* Full segments vanish while nothing says why: a router that sends no ICMP (RFC 2923 2.1), or the
+ * path is down for all. The second ends, so the suspicion lasts seconds at first, and twice as long
+ * each time that full segments have vanished again. */
 static void suspect_black_hole(struct rs_tcp *conn)
 {
+    uint64_t *age_ns = &conn->black_hole_age_ns;
+
     if (conn->retries < BLACK_HOLE_RETRIES || conn->sndq.bytes < conn->snd_mss)
         return;
-    if (conn->route.mtu_bytes > BLACK_HOLE_MTU)
-        rs_tcp_pmtu_lower(conn, BLACK_HOLE_MTU);
-    else if (conn->retries >= 2 * BLACK_HOLE_RETRIES)
-        rs_tcp_pmtu_lower(conn, 0); /* to the floor, and routers may fragment */
+    if (conn->route.mtu_bytes > BLACK_HOLE_MTU) {
+        *age_ns = *age_ns ? RS_MIN(2 * *age_ns, RS_TCP_PMTU_AGE_NS) : BLACK_HOLE_AGE_NS;
+        rs_tcp_pmtu_lower(conn, BLACK_HOLE_MTU, *age_ns);
+    } else if (conn->retries >= 2 * BLACK_HOLE_RETRIES) {
+        rs_tcp_pmtu_lower(conn, 0, *age_ns ? *age_ns : BLACK_HOLE_AGE_NS); /* to the floor */
+    }
 }
 
 static void rto_expired(struct rs_tcp *conn)
@@ -128,6 +135,8 @@ void rs_tcp_timer_recovery_restarted(struct rs_tcp *conn)
 void rs_tcp_timer_data_acked(struct rs_tcp *conn, bool restart)
 {
     conn->retries = 0;
+    if (conn->rexmit_mode == RS_TCP_REXMIT_PERSIST)
+        conn->rtt.backoff = 0; /* a probe's octet was taken: what backed off was the probes */
     if (conn->snd_una != conn->snd_nxt) {
         if (restart || conn->rexmit_mode != RS_TCP_REXMIT_RTO)
             arm_rto(conn); /* RFC 6298 (5.3) */

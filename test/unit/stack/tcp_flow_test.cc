@@ -333,6 +333,34 @@ TEST_F(TcpFlow, TimestampsMeasureRetransmissionsKarnDoesNot)
     EXPECT_LT(info().rto_ns, rto);
 }
 
+TEST_F(TcpFlow, AnOutageDoesNotShrinkSegmentsForLong)
+{
+    established();
+    write(1460 * 4);
+    sent();
+    after(4 * kSec);
+    EXPECT_EQ(info().pmtu, 552u) << "it might be a black hole for long segments";
+    inject(ack_seg(1 + 1460 * 4));
+    after(10 * kSec);
+    write(1460);
+    EXPECT_EQ(sent(), "PA 5841+1460 ack 1");
+    EXPECT_EQ(info().pmtu, 1500u);
+}
+
+TEST_F(TcpFlow, ProbesBackOffButNotWhatFollows)
+{
+    established(mss(1460), 1000);
+    write(1500);
+    sent();
+    inject(ack_seg(1001, 0));
+    std::string probes;
+    while (std::count(probes.begin(), probes.end(), '|') < 5)
+        probes += after(100 * kMs) + "|";
+    after(20 * kSec);
+    inject(ack_seg(1002, 5000)); /* the octet was taken, and the window is open */
+    EXPECT_EQ(after(250 * kMs), "PA 1002+499 ack 1") << "lost: again after one RTO, not many";
+}
+
 /* --- fast retransmit and NewReno ---------------------------------------------------------------
  */
 
