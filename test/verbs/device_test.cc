@@ -170,27 +170,6 @@ TEST_F(Device, ImportsAContextByADuplicate)
     EXPECT_EQ(ibv_query_device(a.ctx, &attr), 0); /* the first descriptor still holds it */
 }
 
-TEST_F(Device, LeavesNothingOfAnAbandonedContext)
-{
-    ibv_context *ctx = open_device(a.name);
-    ASSERT_NE(ctx, nullptr);
-    ibv_pd *pd = ibv_alloc_pd(ctx);
-    ibv_cq *cq = ibv_create_cq(ctx, 15, nullptr, nullptr, 0);
-    ibv_mr *mr = ibv_reg_mr(pd, a.at(0), 4096, 0);
-    ASSERT_TRUE(pd && cq && mr);
-    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "pd"), 2u);
-    int fd = dup(ctx->cmd_fd), cmd_fd = ctx->cmd_fd;
-    close(cmd_fd);
-    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "context"), 2u); /* the duplicate */
-    ASSERT_EQ(dup2(fd, cmd_fd), cmd_fd);
-    close(fd);
-    EXPECT_EQ(ibv_dereg_mr(mr), 0);
-    EXPECT_EQ(ibv_close_device(ctx), 0); /* pd and cq were never destroyed */
-    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "context"), 1u);
-    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "pd"), 1u);
-    EXPECT_EQ(cxemu_object_count(a.name.c_str(), "cq"), 1u);
-}
-
 TEST_F(Device, FailsCommandsOfAForkedChild)
 {
     pid_t child = fork();

@@ -33,7 +33,8 @@ class Legacy : public ::testing::Test
     }
     void TearDown() override
     {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         EXPECT_EQ(cxemu_object_count("legacy", "context"), 0u);
         EXPECT_EQ(cxemu_nic_remove("legacy"), 0);
     }
@@ -99,6 +100,34 @@ TEST_F(Legacy, CommandsByWrite)
     ASSERT_EQ(write(fd, &dealloc, 12), 12);
     EXPECT_EQ(write(fd, &dealloc, 12), -1);
     EXPECT_EQ(errno, ENOENT);
+    close(static_cast<int>(context.async_fd));
+}
+
+TEST_F(Legacy, ObjectsDieWithTheLastDescriptor)
+{
+    GetContextResp context = {};
+    uint32_t handle;
+    struct {
+        ib_uverbs_cmd_hdr hdr;
+        uint64_t response;
+    } alloc = {{IB_USER_VERBS_CMD_ALLOC_PD, 4, 1}, reinterpret_cast<uintptr_t>(&handle)};
+
+    ASSERT_EQ(get_context(&context), 0);
+    ASSERT_EQ(write(fd, &alloc, sizeof(alloc)), static_cast<ssize_t>(sizeof(alloc)));
+    int copy = dup(fd);
+    ASSERT_GE(copy, 0);
+    close(fd);
+    EXPECT_EQ(cxemu_object_count("legacy", "pd"), 1u);
+    struct stat st;
+    ASSERT_EQ(fstat(copy, &st), 0);
+    EXPECT_TRUE(S_ISCHR(st.st_mode)); /* a duplicate is the device, too */
+    fd = copy;
+    ib_uverbs_ioctl_hdr none = {};
+    EXPECT_EQ(ioctl(fd, RDMA_VERBS_IOCTL, &none), -1);
+    close(fd);
+    EXPECT_EQ(cxemu_object_count("legacy", "pd"), 0u);
+    EXPECT_EQ(cxemu_object_count("legacy", "context"), 0u);
+    fd = -1;
     close(static_cast<int>(context.async_fd));
 }
 
