@@ -13,6 +13,7 @@ need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian package $2)"
 # namespace that goes with this script.
 raw_pair() {
     local tool=$1; shift
+    [ -z "${CXEMU_TEST_SKIP_TRAFFIC:-}" ] || skip "not under $CXEMU_TEST_SKIP_TRAFFIC"
     need "$tool" perftest
     [ "$(id -u)" = 0 ] || skip "network namespaces and packet sockets need root"
     if [ -z "${CXEMU_TEST_NETNS:-}" ]; then
