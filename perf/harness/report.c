@@ -37,7 +37,7 @@ void report_print(FILE *out, const struct report *report)
     fputs(RULE, out);
     fprintf(out, " transport: %s%s%s\n", report->transport, report->note[0] != '\0' ? "; " : "",
             report->note);
-    fprintf(out, " times are of %s\n",
+    fprintf(out, " times are of %s; t_typical is the median\n",
             report->half ? "half a round trip, as perftest's" : "a full round trip");
     fprintf(out, "%7s %12s %12s %12s %16s %12s %14s %20s %22s\n", "#bytes", "#iterations",
             "t_min[usec]", "t_max[usec]", "t_typical[usec]", "t_avg[usec]", "t_stdev[usec]",
