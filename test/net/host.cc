@@ -373,8 +373,9 @@ void NetTest::SetUp()
     enter_fresh_namespace();
     kernel_ = std::make_unique<Namespace>();
     run_here("ip link add nic type veth peer name eth netns " + std::to_string(kernel_->holder()));
-    /* This end is the NIC's port: the kernel here must not speak on it. */
-    run_here("sysctl -qw net.ipv6.conf.nic.disable_ipv6=1 && ip link set nic up");
+    /* This end is the NIC's port: the kernel here must not speak on it. Without `arp off` it would
+     * answer for every address it has, on whatever interface. */
+    run_here("sysctl -qw net.ipv6.conf.nic.disable_ipv6=1 && ip link set nic arp off up");
     kernel_->run("ip addr add 10.77.0.1/24 dev eth && ip link set eth up");
 }
 

@@ -56,7 +56,7 @@ void Programs::SetUp()
     nic_ = std::make_unique<Namespace>();
     nic_->run("ip link add nic type veth peer name eth netns " + std::to_string(kernel_->holder()));
     nic_->run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.nic.disable_ipv6=1 && "
-              "ip link set nic up");
+              "ip link set nic arp off up");
     kernel_->run("ip addr add 10.77.0.1/24 dev eth && ip link set eth up");
 }
 
