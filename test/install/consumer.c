@@ -36,7 +36,7 @@ static int run_stack(struct hwtap *tap)
     struct rs_stack *stack;
     if (rs_stack_create(&config, &stack) != 0)
         return 1;
-    static const struct rs_tcp_events no_events = {0};
+    static struct rs_tcp_events no_events; /* all NULL: accepts, discards, closes */
     struct rs_endpoint local;
     memset(&local, 0, sizeof(local));
     local.port = 80;
