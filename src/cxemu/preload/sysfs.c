@@ -116,9 +116,22 @@ static void sweep(const char *parent)
     closedir(dir);
 }
 
+/* The lock gets its name once it is held: under that name another process's sweep would find it
+ * free in between, and take this tree for a dead one's. */
+static int take_lock(void)
+{
+    char draft[PATH_MAX], lock[PATH_MAX];
+
+    snprintf(draft, sizeof(draft), "%s/lock.new", root);
+    snprintf(lock, sizeof(lock), "%s/lock", root);
+    lock_fd = raw_openat(AT_FDCWD, draft, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB))
+        return -errno;
+    return syscall(SYS_renameat, AT_FDCWD, draft, AT_FDCWD, lock) ? -errno : 0;
+}
+
 int cxemu_sysfs_create(void)
 {
-    char lock[PATH_MAX];
     const char *parent = secure_getenv("TMPDIR");
 
     if (!parent || parent[0] != '/' || strlen(parent) > sizeof(root) - 64)
@@ -130,9 +143,7 @@ int cxemu_sysfs_create(void)
         return -errno;
     }
     owner = getpid();
-    snprintf(lock, sizeof(lock), "%s/lock", root);
-    lock_fd = raw_openat(AT_FDCWD, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int err = lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+    int err = take_lock();
     static const char *const dirs[] = {
         "class", "class/infiniband", "class/infiniband_verbs", "devices", "dev", "dev/infiniband"};
     for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
