@@ -77,19 +77,16 @@ static void check_answer(long answer)
 
 static void do_ioctl(struct cxemu_ctx *ctx, struct reader *r)
 {
-    struct {
-        struct ib_uverbs_ioctl_hdr hdr;
-        struct ib_uverbs_attr attrs[ATTRS_MAX];
-    } *request = calloc(1, sizeof(*request));
+    struct ib_uverbs_ioctl_hdr *request =
+        calloc(1, sizeof(*request) + ATTRS_MAX * sizeof(request->attrs[0]));
     FUZZ_CHECK(request);
 
-    request->hdr.object_id = (uint16_t)take(r, 2);
-    request->hdr.method_id = (uint16_t)take(r, 2);
-    request->hdr.driver_id = RDMA_DRIVER_MLX5;
-    request->hdr.num_attrs = (uint16_t)(take(r, 1) % (ATTRS_MAX + 1));
-    request->hdr.length =
-        (uint16_t)(sizeof(request->hdr) + request->hdr.num_attrs * sizeof(request->attrs[0]));
-    for (unsigned i = 0; i < request->hdr.num_attrs; i++) {
+    request->object_id = (uint16_t)take(r, 2);
+    request->method_id = (uint16_t)take(r, 2);
+    request->driver_id = RDMA_DRIVER_MLX5;
+    request->num_attrs = (uint16_t)(take(r, 1) % (ATTRS_MAX + 1));
+    request->length = (uint16_t)(sizeof(*request) + request->num_attrs * sizeof(request->attrs[0]));
+    for (unsigned i = 0; i < request->num_attrs; i++) {
         struct ib_uverbs_attr *attr = &request->attrs[i];
         attr->attr_id = (uint16_t)take(r, 2);
         attr->len = (uint16_t)(take(r, 2) % PAYLOAD_MAX);

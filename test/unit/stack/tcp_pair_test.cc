@@ -304,9 +304,9 @@ struct LendingEnd {
                 self->done.push_back((int)reinterpret_cast<intptr_t>(cookie));
             },
             nullptr,
-            [](rs_tcp *, int err, void *u) {
+            [](rs_tcp *, int why, void *u) {
                 static_cast<LendingEnd *>(u)->closed = true;
-                static_cast<LendingEnd *>(u)->err = err;
+                static_cast<LendingEnd *>(u)->err = why;
             },
         };
         return &e;
