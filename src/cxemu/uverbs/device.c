@@ -39,8 +39,9 @@ static int map_clock(struct cxemu_dev *dev)
         return -errno;
     if (ftruncate(dev->clock_fd, 2 * CXEMU_PAGE_BYTES))
         return -errno;
+    /* The last argument is passed in memory, in a whole word: hence a long. */
     dev->clock_pages = (void *)syscall(SYS_mmap, NULL, 2 * CXEMU_PAGE_BYTES, PROT_READ | PROT_WRITE,
-                                       MAP_SHARED, dev->clock_fd, 0);
+                                       MAP_SHARED, dev->clock_fd, 0L);
     if (dev->clock_pages == MAP_FAILED) {
         dev->clock_pages = NULL;
         return -errno;
