@@ -116,11 +116,11 @@ RS_API RS_MUST_USE int hwtap_region_create(struct hwtap *tap, void *addr, size_t
 /* -EBUSY while buffers lent from it are in flight. */
 RS_API RS_MUST_USE int hwtap_region_destroy(struct hwtap_region *region);
 /* A buffer header (refs 1) over [addr, addr + len) of a region; on_done(cookie) is called on the
- * polling thread once the last reference is dropped. NULL outside the region or when no header is
- * free. */
-RS_API struct hwtap_buf *hwtap_region_lend(struct hwtap_region *region, const void *addr,
-                                           uint32_t len, void (*on_done)(void *cookie),
-                                           void *cookie);
+ * polling thread once the last reference is dropped. -EINVAL: not inside the region, or len 0;
+ * -EAGAIN: no header is free until lent ones are done. */
+RS_API RS_MUST_USE int hwtap_region_lend(struct hwtap_region *region, const void *addr,
+                                         uint32_t len, void (*on_done)(void *cookie), void *cookie,
+                                         struct hwtap_buf **out);
 
 RS_API const struct hwtap_caps *hwtap_caps_get(const struct hwtap *tap);
 /* Any thread. */

@@ -84,11 +84,13 @@ RS_API int rs_stack_destroy(struct rs_stack *stack);
 /* One turn: one receive burst, each packet to its callback, timers due by now_ns, then everything
  * owed is transmitted with one doorbell. Never blocks. Returns the number of frames received plus
  * timers run (0: nothing to do), -ENODEV when the device is gone, -EIO when the queue is in error,
- * -EDEADLK from inside a callback. */
+ * -EDEADLK from inside a callback. -ENODEV and -EIO also end every TCP connection, with -ENETDOWN,
+ * in this or the next turn. */
 RS_API int rs_stack_poll(struct rs_stack *stack, uint64_t now_ns);
 
-/* When the next timer is due, in the clock of now_ns; UINT64_MAX when none is armed. May be early
- * by the wheel's grain, never late: for virtual time and for sleeping. */
+/* When the next turn is due, in the clock of now_ns: for a timer, for what was asked between turns,
+ * or for packets that the ring had no room for; UINT64_MAX when nothing is pending. May be early
+ * for a timer that is far away (ask again then), never late: for virtual time and for sleeping. */
 RS_API uint64_t rs_stack_next_timer_ns(const struct rs_stack *stack);
 
 /* A count with its name: "tcp_rx_segments", "drop_ip_bad_checksum", "tcp_retransmits". */

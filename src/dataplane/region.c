@@ -102,14 +102,17 @@ int hwtap_region_destroy(struct hwtap_region *region)
     return 0;
 }
 
-struct hwtap_buf *hwtap_region_lend(struct hwtap_region *region, const void *addr, uint32_t len,
-                                    void (*on_done)(void *cookie), void *cookie)
+int hwtap_region_lend(struct hwtap_region *region, const void *addr, uint32_t len,
+                      void (*on_done)(void *cookie), void *cookie, struct hwtap_buf **out)
 {
     uintptr_t begin = (uintptr_t)addr - (uintptr_t)region->addr;
 
+    *out = NULL;
     if ((uintptr_t)addr < (uintptr_t)region->addr || begin > region->len ||
-        len > region->len - begin || len == 0 || !region->free)
-        return NULL;
+        len > region->len - begin || len == 0)
+        return -EINVAL;
+    if (!region->free)
+        return -EAGAIN;
 
     struct hwtap_buf *buf = region->free;
     struct lent *lent = (struct lent *)buf;
@@ -124,7 +127,8 @@ struct hwtap_buf *hwtap_region_lend(struct hwtap_region *region, const void *add
     buf->refs = 1;
     buf->flags = 0;
     buf->next = NULL;
-    return buf;
+    *out = buf;
+    return 0;
 }
 
 void hwtap_regions_free(struct hwtap *tap)

@@ -255,6 +255,7 @@ static void finish(struct rs_stack *stack, struct datagram *d, struct rs_rx_pkt 
     pkt->tos = d->is_congested ? d->tos | ECN_CE : d->tos; /* RFC 3168 5.3 */
     pkt->ip_header_bytes = d->header_bytes;
     pkt->l4_csum_ok = false;
+    pkt->is_reassembled = true;
     d->assembly = NULL;
     release(stack, d);
     rs_count(stack, RS_COUNTER_ip_frag_reassembled);

@@ -24,6 +24,7 @@ struct rs_rx_pkt {
     uint8_t ip_header_bytes; /* the IP header as received lies right before l4 (of a reassembled
                                 packet: the first fragment's) */
     bool l4_csum_ok;         /* the NIC verified it; else the transport must */
+    bool is_reassembled;     /* buf is 64 KiB of the heap: to keep it is dear */
     bool is_broadcast;       /* link or IP broadcast or multicast: TCP ignores those */
 };
 
@@ -100,8 +101,14 @@ int rs_udp_create(struct rs_stack *stack);
 void rs_udp_destroy(struct rs_stack *stack);
 int rs_tcp_create(struct rs_stack *stack);
 void rs_tcp_destroy(struct rs_stack *stack);
+/* The queue is gone or in error for good: every connection ends with -ENETDOWN; the next flush says
+ * so. */
+void rs_tcp_device_lost(struct rs_stack *stack);
 /* Once a turn, after input and timers: send what connections owe (delayed ACK decisions, data). */
 void rs_tcp_flush(struct rs_stack *stack);
+/* The turn is over: what came up since the flush (transmissions that completed) or was left by it
+ * has a sleeper wake at once. */
+void rs_tcp_turn_end(struct rs_stack *stack);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,15 @@ static int receive(struct rs_stack *stack)
     return n;
 }
 
+/* Nobody can be reached any more, and the application hears it from its connections. A device that
+ * is gone takes no packet either: what waits would only hold buffers. */
+static void device_lost(struct rs_stack *stack, int err)
+{
+    rs_tcp_device_lost(stack);
+    if (err == -ENODEV)
+        rs_txq_drop(stack);
+}
+
 int rs_stack_poll(struct rs_stack *stack, uint64_t now_ns)
 {
     int frames, timers, sent;
@@ -35,12 +44,16 @@ int rs_stack_poll(struct rs_stack *stack, uint64_t now_ns)
         return -EDEADLK;
     stack->in_poll = true;
     clock_set(stack, now_ns);
-    /* Timers and connections go on when the device is gone: the application is told through them.
-     */
     frames = receive(stack);
+    if (rs_unlikely(frames < 0))
+        device_lost(stack, frames);
+    /* Timers go on without a device: the application's own ends hang on them. */
     timers = (int)rs_timer_wheel_run(&stack->timers, stack->now_ns, stack);
     rs_tcp_flush(stack);
     sent = rs_txq_flush(stack);
+    if (rs_unlikely(sent < 0))
+        device_lost(stack, sent);
+    rs_tcp_turn_end(stack);
     stack->in_poll = false;
     if (frames < 0)
         return frames;
@@ -49,5 +62,7 @@ int rs_stack_poll(struct rs_stack *stack, uint64_t now_ns)
 
 uint64_t rs_stack_next_timer_ns(const struct rs_stack *stack)
 {
+    if (!rs_txq_is_empty(stack->txq))
+        return stack->now_ns; /* queued between turns, or the ring was full */
     return rs_timer_wheel_next_ns(&stack->timers);
 }

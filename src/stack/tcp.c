@@ -76,20 +76,6 @@ int rs_tcp_create(struct rs_stack *stack)
     return 0;
 }
 
-static bool owes_reset(const struct rs_tcp *conn)
-{
-    switch (conn->state) {
-    case RS_TCP_SYN_RECEIVED:
-    case RS_TCP_ESTABLISHED:
-    case RS_TCP_FIN_WAIT_1:
-    case RS_TCP_FIN_WAIT_2:
-    case RS_TCP_CLOSE_WAIT:
-        return conn->snd_max != conn->iss;
-    default:
-        return false;
-    }
-}
-
 void rs_tcp_destroy(struct rs_stack *stack)
 {
     struct rs_tcps *tcps = stack->tcp;
@@ -99,7 +85,7 @@ void rs_tcp_destroy(struct rs_stack *stack)
     while (tcps->all) {
         struct rs_tcp *conn = tcps->all;
 
-        if (owes_reset(conn))
+        if (rs_tcp_owes_reset(conn))
             rs_tcp_output_reset(conn);
         rs_tcp_conn_end(conn, 0);
         rs_tcp_conn_free(conn);
@@ -114,6 +100,12 @@ void rs_tcp_destroy(struct rs_stack *stack)
     free(tcps->buckets);
     free(tcps);
     stack->tcp = NULL;
+}
+
+void rs_tcp_device_lost(struct rs_stack *stack)
+{
+    for (struct rs_tcp *conn = stack->tcp->all; conn; conn = conn->all_next)
+        rs_tcp_conn_end(conn, -ENETDOWN);
 }
 
 static void flush_dirty(struct rs_tcps *tcps)
@@ -137,6 +129,12 @@ void rs_tcp_flush(struct rs_stack *stack)
 
     for (int pass = 0; tcps->dirty_head && pass < FLUSH_PASSES; pass++)
         flush_dirty(tcps);
+}
+
+void rs_tcp_turn_end(struct rs_stack *stack)
+{
+    struct rs_tcps *tcps = stack->tcp;
+
     if (tcps->dirty_head && !rs_timer_is_armed(&tcps->kick_timer))
         rs_timer_arm(&stack->timers, &tcps->kick_timer, stack->now_ns);
 }

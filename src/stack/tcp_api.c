@@ -8,8 +8,7 @@
 #include <errno.h>
 
 #define QUEUE_MAX_BYTES    (UINT32_C(1) << 30) /* half of what sequence numbers can tell apart */
-#define LENT_MANY          1024u
-#define BUF_BYTES_AT_LEAST 1024u /* payload of a pool buffer, for an estimate */
+#define BUF_BYTES_AT_LEAST 1024u               /* payload of a pool buffer, for an estimate */
 
 /* --- sending -----------------------------------------------------------------------------------
  */
@@ -80,17 +79,16 @@ int rs_tcp_send_lent(struct rs_tcp *conn, struct hwtap_region *region, const voi
         return -EAGAIN;
     }
     lent = rs_tcp_lent_create(conn, cookie);
-    if (!lent)
-        return -EAGAIN;
-    buf = hwtap_region_lend(region, bytes, (uint32_t)len, rs_tcp_lent_on_done, lent);
-    if (!buf) {
-        rs_tcp_lent_undo(lent);
-        /* NULL says "outside the region" and "no header free" alike. Headers run out only when
-         * many are lent. */
-        if (conn->stack->tcp->n_lent < LENT_MANY)
-            return -EINVAL;
-        conn->wants_write = true;
-        return -EAGAIN;
+    err = lent ? hwtap_region_lend(region, bytes, (uint32_t)len, rs_tcp_lent_on_done, lent, &buf)
+               : -EAGAIN;
+    if (err) {
+        if (lent)
+            rs_tcp_lent_undo(lent);
+        if (err == -EAGAIN) {
+            conn->wants_write = true;
+            rs_tcp_conn_starve(conn); /* nothing of ours may be in flight: ask again */
+        }
+        return err;
     }
     rs_tcp_sndq_append_lent(&conn->sndq, buf);
     rs_tcp_conn_dirty(conn);

@@ -60,7 +60,7 @@ static void on_recovery_enter(struct rs_tcp_cc *cc, uint32_t flight_bytes, uint6
 
 static void on_recovery_dupack(struct rs_tcp_cc *cc)
 {
-    cc->cwnd_bytes += cc->smss_bytes; /* RFC 5681 3.2 (4) */
+    grow(cc, cc->smss_bytes); /* RFC 5681 3.2 (4), and bounded: 3.2's "artificial inflation" */
 }
 
 static void on_recovery_partial_ack(struct rs_tcp_cc *cc, uint32_t acked_bytes)

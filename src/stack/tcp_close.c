@@ -48,20 +48,30 @@ int rs_tcp_close(struct rs_tcp *conn)
     return 0;
 }
 
-void rs_tcp_abort(struct rs_tcp *conn)
+bool rs_tcp_owes_reset(const struct rs_tcp *conn)
 {
     switch (conn->state) {
-    case RS_TCP_CLOSED:
-        return;
     case RS_TCP_SYN_RECEIVED:
     case RS_TCP_ESTABLISHED:
     case RS_TCP_FIN_WAIT_1:
     case RS_TCP_FIN_WAIT_2:
     case RS_TCP_CLOSE_WAIT:
-        rs_tcp_output_reset(conn);
-        break;
+        return conn->snd_max != conn->iss;
+    case RS_TCP_CLOSING:
+    case RS_TCP_LAST_ACK:
+        /* Ours begin when the FIN is queued, RFC 9293's when it is sent (3.10.4): before, the peer
+         * still waits for it. */
+        return !conn->fin_sent;
     default:
-        break; /* RFC 9293 3.10.5: the others owe none */
+        return false; /* RFC 9293 3.10.5: the others owe none */
     }
+}
+
+void rs_tcp_abort(struct rs_tcp *conn)
+{
+    if (conn->state == RS_TCP_CLOSED)
+        return;
+    if (rs_tcp_owes_reset(conn))
+        rs_tcp_output_reset(conn);
     rs_tcp_conn_end(conn, -ECONNABORTED);
 }

@@ -289,6 +289,7 @@ static void tell_writable(struct rs_tcp *conn)
 
 static void finish(struct rs_tcp *conn)
 {
+    tell_lent_done(conn); /* what a callback of this turn has ended */
     if (conn->lent)
         return; /* the NIC reads it still; its on_done makes the connection dirty again */
     if (conn->is_known && conn->events->on_close)

@@ -25,6 +25,8 @@ struct rs_tcp *rs_tcp_conn_create(struct rs_tcps *tcps, const struct rs_tcp_key 
                                   void *user);
 /* err: for on_close. Harmless the second time. */
 void rs_tcp_conn_end(struct rs_tcp *conn, int err);
+/* Whether abort tells the peer (tcp_close.c). */
+bool rs_tcp_owes_reset(const struct rs_tcp *conn);
 /* Frees one that the application never knew, or at stack destruction; no callbacks. */
 void rs_tcp_conn_free(struct rs_tcp *conn);
 

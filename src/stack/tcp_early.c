@@ -28,6 +28,18 @@ static uint32_t compact_room(const struct hwtap_buf *buf)
     return buf->capacity - (uint32_t)(buf->data - buf->base) - buf->len;
 }
 
+/* NULL: no buffer, or the bytes are longer than one: those of a datagram that came in fragments. */
+static struct hwtap_buf *alloc_for(struct rs_tcp *conn, uint32_t len)
+{
+    struct hwtap_buf *buf = hwtap_buf_alloc(conn->stack->config.tap);
+
+    if (buf && compact_room(buf) < len) {
+        hwtap_buf_put(buf);
+        return NULL;
+    }
+    return buf;
+}
+
 /* Copies behind what was copied before. NULL: no buffer. */
 static struct hwtap_buf *compact(struct rs_tcp *conn, const struct rs_tcp_seg *seg,
                                  const uint8_t **bytes)
@@ -35,7 +47,7 @@ static struct hwtap_buf *compact(struct rs_tcp *conn, const struct rs_tcp_seg *s
     struct hwtap_buf *buf = conn->compact;
 
     if (!buf || compact_room(buf) < seg->len) {
-        buf = hwtap_buf_alloc(conn->stack->config.tap);
+        buf = alloc_for(conn, seg->len);
         if (!buf)
             return NULL;
         if (conn->compact)
@@ -52,8 +64,16 @@ static struct hwtap_buf *compact(struct rs_tcp *conn, const struct rs_tcp_seg *s
 static struct hwtap_buf *keep_bytes(struct rs_tcp *conn, const struct rs_tcp_seg *seg,
                                     const uint8_t **bytes)
 {
+    struct hwtap_buf *buf;
+
     if (seg->len <= COMPACT_MAX_BYTES)
         return compact(conn, seg, bytes);
+    if (seg->pkt->is_reassembled) {
+        buf = alloc_for(conn, seg->len);
+        if (buf)
+            *bytes = memcpy(buf->data, seg->bytes, seg->len);
+        return buf;
+    }
     *bytes = seg->bytes;
     hwtap_buf_get(seg->pkt->buf);
     return seg->pkt->buf;

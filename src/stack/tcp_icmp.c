@@ -23,10 +23,11 @@ static uint16_t next_plateau(uint16_t mtu_bytes)
 static void packet_too_big(struct rs_tcp *conn, uint16_t mtu_bytes)
 {
     uint16_t before = conn->route.mtu_bytes;
+    bool df_was_off = conn->df_off;
 
     rs_count(conn->stack, RS_COUNTER_tcp_pmtu_reports);
     rs_tcp_pmtu_lower(conn, mtu_bytes ? mtu_bytes : next_plateau(before), RS_TCP_PMTU_AGE_NS);
-    if (conn->route.mtu_bytes == before && !conn->df_off)
+    if (conn->route.mtu_bytes == before && conn->df_off == df_was_off)
         return;
     if (conn->state == RS_TCP_SYN_SENT || conn->state == RS_TCP_SYN_RECEIVED)
         return;

@@ -151,6 +151,7 @@ int rs_tcp_listen(struct rs_stack *stack, const struct rs_endpoint *local,
     listener = calloc(1, sizeof(*listener));
     if (!listener)
         return -ENOMEM;
+    match.vlan_id = stack->config.vlan_id;
     match.local_ip = stack->config.ip;
     match.local_port = local->port;
     err = rs_tcp_rule_get(tcps, &match, &listener->rule);
@@ -180,7 +181,7 @@ void rs_tcp_listener_close(struct rs_tcp_listener *listener)
     while (listener->half_open) {
         struct rs_tcp *conn = listener->half_open;
 
-        if (conn->snd_nxt != conn->iss)
+        if (rs_tcp_owes_reset(conn))
             rs_tcp_output_reset(conn);
         rs_tcp_conn_end(conn, -ECONNABORTED); /* and so out of the list */
     }
@@ -227,10 +228,11 @@ int rs_tcp_connect(struct rs_stack *stack, const struct rs_endpoint *remote,
     if (err)
         return err;
     key = (struct rs_tcp_key){
-        .local = route.local, .remote = remote->ip, .remote_port = remote->port};
+        .local = route.local, .remote = route.remote, .remote_port = remote->port};
     err = choose_local(stack, local, &key);
     if (err)
         return err;
+    match.vlan_id = stack->config.vlan_id;
     match.local_ip = key.local;
     match.remote_ip = key.remote;
     match.local_port = key.local_port;

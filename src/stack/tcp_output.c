@@ -49,19 +49,27 @@ static void note_sent(struct rs_tcp *conn, uint32_t seq, uint32_t space)
 static void output_syn(struct rs_tcp *conn)
 {
     uint8_t flags = RS_TCP_SYN | (conn->state == RS_TCP_SYN_RECEIVED ? RS_TCP_ACK : 0);
+    int icmp_err = conn->soft_err, sent;
 
     if (conn->snd_nxt != conn->iss) {
         if (conn->ack_owed == RS_TCP_ACK_NOW)
             rs_tcp_output_ack(conn);
         return;
     }
-    if (rs_tcp_emit(conn, conn->iss, 0, flags) < 0)
+    conn->soft_err = 0;
+    sent = rs_tcp_emit(conn, conn->iss, 0, flags);
+    rs_tcp_timer_data_sent(conn); /* also when there was no buffer: R2 bounds that too */
+    if (sent < 0) {
+        conn->soft_err = icmp_err;
         return;
+    }
     note_sent(conn, conn->iss, 1);
-    rs_tcp_timer_data_sent(conn);
-    /* ARP has no answer: nobody is there. An application would rather hear it now. */
+    /* ARP has no answer: nobody is there. An application would rather hear it now. What ICMP says
+     * does not abort: RFC 9293 3.9.2.2, MUST-56. */
     if (conn->state == RS_TCP_SYN_SENT && conn->soft_err == -EHOSTUNREACH && conn->retries > 0)
         rs_tcp_conn_end(conn, -EHOSTUNREACH);
+    else if (!conn->soft_err)
+        conn->soft_err = icmp_err;
 }
 
 /* --- data --------------------------------------------------------------------------------------
@@ -125,8 +133,10 @@ static bool send_next(struct rs_tcp *conn, uint32_t len)
     if (len > 0 && seq + len == end)
         flags |= RS_TCP_PSH; /* RFC 9293 3.9.1.2: nothing more is queued, MUST-60 and 61 */
     sent = rs_tcp_emit(conn, seq, len, flags);
-    if (sent < 0)
+    if (sent < 0) {
+        rs_tcp_timer_data_sent(conn); /* R2 bounds also how long there is no buffer */
         return false;
+    }
     fin = fin && (uint32_t)sent == len;
     conn->fin_sent = conn->fin_sent || fin;
     conn->bytes_sent += (uint32_t)sent;

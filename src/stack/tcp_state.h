@@ -107,7 +107,6 @@ struct rs_tcp {
     bool cwnd_limited;   /* the last output stopped at cwnd; output */
     bool df_off;         /* path MTU is under what we believe: let routers fragment; icmp, timer */
     bool keepalive_on;   /* api */
-    bool is_delivering;  /* inside on_data; input */
 
     /* Send side, RFC 9293 3.3.1. Input moves una and wnd, output nxt and max. */
     uint32_t snd_una, snd_nxt;
@@ -170,7 +169,6 @@ struct rs_tcp {
     /* Challenge ACKs, RFC 5961 7. */
     uint64_t challenge_epoch_ns;
     uint32_t challenges;
-    uint64_t oow_ack_ns; /* last answer to an unacceptable segment without data */
 
     struct rs_tcp *dirty_next, *starved_next;
     struct rs_tcp *all_next, **all_prev;

@@ -135,7 +135,9 @@ bool rs_tcp_timewait_input(struct rs_tcps *tcps, struct rs_tcp_tw *tw, const str
         rs_count(tcps->stack, RS_COUNTER_drop_tcp_time_wait_rst); /* RFC 1337 3, fix F1 */
         return false;
     }
-    if ((flags & RS_TCP_SYN) && !(flags & RS_TCP_ACK) && syn_is_newer(tcps, tw, seg)) {
+    /* RFC 9293 3.10.7.4: "reopen ... directly from TIME-WAIT" is for who would accept it. */
+    if ((flags & RS_TCP_SYN) && !(flags & RS_TCP_ACK) &&
+        rs_tcp_listener_find(tcps, tw->node.key.local_port) && syn_is_newer(tcps, tw, seg)) {
         *isn_above = tw->snd_nxt;
         drop(tcps, tw);
         rs_count(tcps->stack, RS_COUNTER_tcp_time_wait_reused);

@@ -34,14 +34,19 @@ static void drop_head(struct rs_stack *stack, enum rs_counter_id reason)
     rs_count(stack, reason);
 }
 
+void rs_txq_drop(struct rs_stack *stack)
+{
+    while (stack->txq->head != stack->txq->tail)
+        drop_head(stack, RS_COUNTER_drop_tx_device);
+}
+
 void rs_txq_destroy(struct rs_stack *stack)
 {
     struct rs_txq *txq = stack->txq;
 
     if (!txq)
         return;
-    while (txq->head != txq->tail)
-        drop_head(stack, RS_COUNTER_drop_tx_device);
+    rs_txq_drop(stack);
     free(txq);
     stack->txq = NULL;
 }

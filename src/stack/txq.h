@@ -33,6 +33,14 @@ int rs_txq_push(struct rs_stack *stack, const struct hwtap_tx_pkt *pkt);
  * reaps completions. 0, -ENODEV, -EIO. */
 int rs_txq_flush(struct rs_stack *stack);
 
+/* Drops everything, counted. */
+void rs_txq_drop(struct rs_stack *stack);
+
+static inline bool rs_txq_is_empty(const struct rs_txq *txq)
+{
+    return txq->head == txq->tail;
+}
+
 /* Puts the reference on every segment's buffer. */
 void rs_tx_pkt_put(const struct hwtap_tx_pkt *pkt);
 

@@ -106,7 +106,8 @@ TEST_F(Tap, CloseLeavesNothing)
     ASSERT_EQ(0, add_rule(one, "tcp dst 10.0.0.2:80"));
     ASSERT_EQ(0, add_rule(two, "arp copy"));
     ASSERT_EQ(0, hwtap_region_create(tapm_tap_hwtap(one), memory, sizeof(memory), &region));
-    struct hwtap_buf *lent = hwtap_region_lend(region, memory, 1000, nullptr, nullptr);
+    struct hwtap_buf *lent = nullptr;
+    EXPECT_EQ(hwtap_region_lend(region, memory, 1000, nullptr, nullptr, &lent), 0);
     struct hwtap_tx_pkt pkt = {};
     pkt.segs[0] = {lent, lent->data, lent->len};
     pkt.n_segs = 1;

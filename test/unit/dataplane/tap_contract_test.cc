@@ -436,9 +436,9 @@ TEST_P(TapContract, LendsApplicationMemory)
         memory[1000 + i] = pattern(0, i);
     struct hwtap_buf *head = make(a, 0, 600);
     int done = 0;
-    struct hwtap_buf *lent = hwtap_region_lend(region, &memory[1000 + HEADER_BYTES],
-                                               600 - HEADER_BYTES, Done::count, &done);
-    ASSERT_NE(nullptr, lent);
+    struct hwtap_buf *lent;
+    ASSERT_EQ(0, hwtap_region_lend(region, &memory[1000 + HEADER_BYTES], 600 - HEADER_BYTES,
+                                   Done::count, &done, &lent));
     EXPECT_EQ(1u, lent->refs);
     EXPECT_EQ(&memory[1000 + HEADER_BYTES], lent->data);
     struct hwtap_tx_pkt pkt = {};
@@ -468,14 +468,17 @@ TEST_P(TapContract, LendsOnlyWhatIsInside)
     EXPECT_EQ(nullptr, region);
     EXPECT_EQ(-EINVAL, hwtap_region_create(a, nullptr, 100, &region));
     ASSERT_EQ(0, hwtap_region_create(a, memory.data() + 100, 1000, &region));
-    EXPECT_EQ(nullptr, hwtap_region_lend(region, memory.data() + 99, 10, nullptr, nullptr));
-    EXPECT_EQ(nullptr, hwtap_region_lend(region, memory.data() + 1091, 10, nullptr, nullptr));
-    EXPECT_EQ(nullptr, hwtap_region_lend(region, memory.data() + 1101, 1, nullptr, nullptr));
-    EXPECT_EQ(nullptr, hwtap_region_lend(region, memory.data() + 100, 0, nullptr, nullptr));
-    EXPECT_EQ(nullptr,
-              hwtap_region_lend(region, memory.data() + 100, UINT32_MAX, nullptr, nullptr));
-    struct hwtap_buf *all = hwtap_region_lend(region, memory.data() + 100, 1000, nullptr, nullptr);
-    ASSERT_NE(nullptr, all);
+    struct hwtap_buf *all;
+    const struct {
+        size_t off;
+        uint32_t len;
+    } outside[] = {{99, 10}, {1091, 10}, {1101, 1}, {100, 0}, {100, UINT32_MAX}};
+    for (auto &piece : outside) {
+        EXPECT_EQ(-EINVAL, hwtap_region_lend(region, memory.data() + piece.off, piece.len, nullptr,
+                                             nullptr, &all));
+        EXPECT_EQ(nullptr, all);
+    }
+    ASSERT_EQ(0, hwtap_region_lend(region, memory.data() + 100, 1000, nullptr, nullptr, &all));
     hwtap_buf_put(all);
     EXPECT_EQ(0, hwtap_region_destroy(region));
 }
@@ -489,15 +492,18 @@ TEST_P(TapContract, LendRunsOutAndRecovers)
     std::vector<struct hwtap_buf *> lent;
     int done = 0;
     struct hwtap_buf *buf;
-    while (lent.size() < 100000 && (buf = hwtap_region_lend(region, memory, 8, Done::count, &done)))
+    int rc = 0;
+    while (lent.size() < 100000 &&
+           (rc = hwtap_region_lend(region, memory, 8, Done::count, &done, &buf)) == 0)
         lent.push_back(buf);
+    EXPECT_EQ(-EAGAIN, rc);
+    EXPECT_EQ(-EINVAL, hwtap_region_lend(region, memory + 60, 8, nullptr, nullptr, &buf));
     EXPECT_LT(lent.size(), 100000u);
     EXPECT_GE(lent.size(), 1024u);
     for (auto *l : lent)
         hwtap_buf_put(l);
     EXPECT_EQ(static_cast<int>(lent.size()), done);
-    buf = hwtap_region_lend(region, memory, 8, nullptr, nullptr);
-    ASSERT_NE(nullptr, buf);
+    ASSERT_EQ(0, hwtap_region_lend(region, memory, 8, nullptr, nullptr, &buf));
     hwtap_buf_put(buf);
     EXPECT_EQ(0, hwtap_region_destroy(region));
 }

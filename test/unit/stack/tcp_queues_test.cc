@@ -198,7 +198,8 @@ TEST_F(SndQ, AgreesWithAString)
         }
         case 1: {
             uint32_t len = 1 + rng() % 4000, off = rng() % (uint32_t)(lent.size() - len);
-            hwtap_buf *b = hwtap_region_lend(region, &lent[off], len, nullptr, nullptr);
+            hwtap_buf *b = nullptr;
+            (void)!hwtap_region_lend(region, &lent[off], len, nullptr, nullptr, &b);
             if (!b)
                 break;
             rs_tcp_sndq_append_lent(&q, b);
@@ -248,7 +249,9 @@ TEST_F(SndQ, NeverWritesBehindLentMemory)
     uint8_t memory[100] = {};
     hwtap_region *region = nullptr;
     ASSERT_EQ(hwtap_region_create(tap, memory, sizeof(memory), &region), 0);
-    rs_tcp_sndq_append_lent(&q, hwtap_region_lend(region, memory, 10, nullptr, nullptr));
+    hwtap_buf *lent = nullptr;
+    ASSERT_EQ(hwtap_region_lend(region, memory, 10, nullptr, nullptr, &lent), 0);
+    rs_tcp_sndq_append_lent(&q, lent);
     ASSERT_EQ(rs_tcp_sndq_append_copy(&q, tap, "hello", 5), 5u);
     EXPECT_EQ(memory[10], 0);
     EXPECT_EQ(gather(10, 5, 7), "hello");
