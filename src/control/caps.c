@@ -157,7 +157,7 @@ static void add_steering(struct report *r, struct tapm *tapm)
     struct tapm_probe p;
 
     tapm_probe_run(tapm, &p);
-    const char *untold = p.may_try ? "" : "needs CAP_NET_RAW to find out";
+    const char *untold = p.may_try ? "" : p.raw_qp_value;
     add(r, "raw_packet_qp", p.raw_qp, "no tap can be made", "%s", p.raw_qp_value);
     add(r, "flow_steering", when(steers), "no rule can be made: taps receive nothing", "%s", "");
     add(r, "flow_tag", p.flow_tag, "frames do not tell which rule brought them", "%s", untold);

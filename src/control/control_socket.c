@@ -34,10 +34,12 @@ struct tapm_control {
     pthread_t thread;
     struct client clients[TAPM_CLIENTS_MAX]; /* the thread's, as all below */
     bool device_is_silent;                   /* its events cannot be read any more */
+    int64_t accept_ms;                       /* no newcomers before: there were no descriptors */
 };
 
 enum { POLL_STOP, POLL_DEVICE, POLL_LISTEN, POLL_CLIENTS };
-#define POLL_FDS (POLL_CLIENTS + TAPM_CLIENTS_MAX)
+#define POLL_FDS        (POLL_CLIENTS + TAPM_CLIENTS_MAX)
+#define ACCEPT_PAUSE_MS 100
 
 static int64_t now_ms(void)
 {
@@ -103,8 +105,12 @@ static void accept_one(struct tapm_control *control)
 {
     int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd < 0)
+    if (fd < 0) {
+        /* Without a free descriptor the newcomer stays, and poll would not sleep again. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            control->accept_ms = now_ms() + ACCEPT_PAUSE_MS;
         return;
+    }
     for (unsigned i = 0; i < TAPM_CLIENTS_MAX; i++) {
         struct client *c = &control->clients[i];
         if (c->fd < 0) {
@@ -119,8 +125,8 @@ static void accept_one(struct tapm_control *control)
 /* Fills the poll set; returns how long to sleep, -1 for ever. */
 static int prepare(struct tapm_control *control, struct pollfd *fds)
 {
-    int64_t earliest = INT64_MAX;
-    bool full = true;
+    int64_t now = now_ms(), earliest = INT64_MAX;
+    bool full = true, pausing = now < control->accept_ms;
 
     for (unsigned i = 0; i < TAPM_CLIENTS_MAX; i++) {
         const struct client *c = &control->clients[i];
@@ -133,10 +139,13 @@ static int prepare(struct tapm_control *control, struct pollfd *fds)
     fds[POLL_STOP] = (struct pollfd){.fd = control->stop_fd, .events = POLLIN};
     fds[POLL_DEVICE] = (struct pollfd){
         .fd = control->device_is_silent ? -1 : control->tapm->context->async_fd, .events = POLLIN};
-    fds[POLL_LISTEN] = (struct pollfd){.fd = full ? -1 : control->listen_fd, .events = POLLIN};
+    fds[POLL_LISTEN] =
+        (struct pollfd){.fd = full || pausing ? -1 : control->listen_fd, .events = POLLIN};
+    if (pausing && control->accept_ms < earliest)
+        earliest = control->accept_ms;
     if (earliest == INT64_MAX)
         return -1;
-    int64_t wait = earliest - now_ms();
+    int64_t wait = earliest - now;
     return wait < 0 ? 0 : (int)wait + 1;
 }
 

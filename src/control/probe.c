@@ -139,12 +139,15 @@ static void probe(struct tapm *tapm, struct tapm_probe *p)
     struct rig rig = {0};
     int rc = rig_create(tapm, &rig);
 
-    p->is_done = true;
+    bool refused = rc == -EPERM || rc == -EACCES;
+    bool lacks = rc == -EINVAL || rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT || rc == -ENOSYS;
+
+    p->is_done = rc == 0 || refused || lacks; /* what was short may be there the next time */
     p->may_try = rc == 0;
-    p->raw_qp = rc == 0 ? TAPM_PRESENT : rc == -EPERM || rc == -EACCES ? TAPM_UNKNOWN : TAPM_ABSENT;
+    p->raw_qp = rc == 0 ? TAPM_PRESENT : lacks ? TAPM_ABSENT : TAPM_UNKNOWN;
     if (rc != 0)
         snprintf(p->raw_qp_value, sizeof(p->raw_qp_value), "%s",
-                 p->raw_qp == TAPM_UNKNOWN ? "needs CAP_NET_RAW to find out" : strerror(-rc));
+                 refused ? "needs CAP_NET_RAW to find out" : strerror(-rc));
     p->flow_tag = p->flow_drop = p->dont_trap = TAPM_UNKNOWN;
     p->flow_counters = p->sniffer = TAPM_UNKNOWN;
     if (rc == 0 && rig.qp) {

@@ -95,6 +95,41 @@ static int bind_at(int fd, const char *path)
     return chmod(path, 0600) == 0 ? 0 : -errno;
 }
 
+/* Gives the socket, which listens at draft, the first free name. */
+static int publish(const char *draft, const char *dir, const char *device, char *path, size_t len)
+{
+    for (unsigned n = 0; n < NAMES_MAX; n++) {
+        struct sockaddr_un address;
+        int written = snprintf(path, len, "%s/tapm-%d-%s-%u.sock", dir, (int)getpid(), device, n);
+
+        if (written < 0 || (size_t)written >= len || address_of(path, &address) != 0)
+            return -ENAMETOOLONG;
+        if (link(draft, path) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -EADDRINUSE;
+}
+
+/* A socket that is bound and does not listen yet looks as dead as one whose process is gone, and
+ * another process that starts at this moment would remove it: so it is made under a name that none
+ * looks at, and published when it listens. */
+static int listen_at(int fd, const char *dir, const char *device, char *path, size_t len)
+{
+    char draft[PATH_MAX];
+
+    snprintf(draft, sizeof(draft), "%s/new-%d-%d", dir, (int)getpid(), fd);
+    unlink(draft); /* of a process that had this number and did not get further */
+    int rc = bind_at(fd, draft);
+    if (rc == 0 && listen(fd, (int)TAPM_CLIENTS_MAX) != 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = publish(draft, dir, device, path, len);
+    unlink(draft);
+    return rc;
+}
+
 int tapm_run_dir_listen(const char *dir, const char *device, char *path, size_t len)
 {
     if (mkdir(dir, 0755) != 0 && errno != EEXIST)
@@ -104,15 +139,7 @@ int tapm_run_dir_listen(const char *dir, const char *device, char *path, size_t 
     if (fd < 0)
         return -errno;
 
-    int rc = -EADDRINUSE;
-    for (unsigned n = 0; n < NAMES_MAX && rc == -EADDRINUSE; n++) {
-        int written = snprintf(path, len, "%s/tapm-%d-%s-%u.sock", dir, (int)getpid(), device, n);
-        rc = written > 0 && (size_t)written < len ? bind_at(fd, path) : -ENAMETOOLONG;
-    }
-    if (rc == 0 && listen(fd, (int)TAPM_CLIENTS_MAX) != 0) {
-        rc = -errno;
-        unlink(path);
-    }
+    int rc = listen_at(fd, dir, device, path, len);
     if (rc != 0) {
         path[0] = '\0';
         close(fd);
