@@ -25,15 +25,20 @@ enum cxemu_drive {
 
 /*
  * Adds a NIC, described as `cxemu run --nic` takes it: comma-separated key=value:
- *   name=mlx5_0            device name (default: the next mlx5_N)
- *   wire=mem:NAME          the two NICs of one NAME are joined in memory, losslessly
- * (back-pressure) wire=packet:IFNAME     AF_PACKET on a netdev, usually one end of a veth wire=none
- * nothing attached; link down netdev=IFNAME          kernel-side netdev: a tap of this name is made
- * with the port's MAC, and gets what no rule claims; absent: such frames are counted and dropped
- *   mac=02:00:00:00:00:01  default: derived from the name
- *   mtu=1500               port MTU, 68..9000
- *   loss=1%                frames lost at random on each direction; loss_tx=, loss_rx= for one
- *   seed=1                 of the loss generator
+ *
+ * - name=mlx5_0: device name (default: the next mlx5_N)
+ * - wire=mem:NAME: the two NICs of one NAME are joined in memory, losslessly (back-pressure)
+ * - wire=packet:IFNAME: AF_PACKET on a netdev, usually one end of a veth
+ * - wire=none: nothing attached; link down
+ * - netdev=IFNAME: kernel-side netdev, a tap of this name with the port's MAC, which gets what no
+ *   rule claims; absent: such frames are counted and dropped
+ * - mac=02:00:00:00:00:01: default: derived from the name
+ * - mtu=1500: port MTU, 68..9000
+ * - loss=1%: frames lost at random on each direction; loss_tx=, loss_rx= for one
+ * - seed=1: of the loss generator
+ * - max_qp=4096: queue pairs that the NIC has
+ * - mode=0666: permissions of the device node
+ *
  * 0; -EINVAL a bad key or value, -EEXIST the name, -ENODEV no such interface, -EPERM; `err` says
  * which.
  */

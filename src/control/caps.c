@@ -48,7 +48,7 @@ static enum tapm_presence when(bool present)
     return present ? TAPM_PRESENT : TAPM_ABSENT;
 }
 
-static bool has_cap(unsigned cap)
+bool tapm_has_cap(unsigned cap)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
@@ -185,13 +185,13 @@ static void add_machine(struct report *r)
                     : "buffers are in ordinary pages",
             "%s", "none reserved");
     getrlimit(RLIMIT_MEMLOCK, &memlock);
-    if (has_cap(CAP_IPC_LOCK) || memlock.rlim_cur == RLIM_INFINITY)
+    if (tapm_has_cap(CAP_IPC_LOCK) || memlock.rlim_cur == RLIM_INFINITY)
         add(r, "memlock", TAPM_PRESENT, "", "%s", "unlimited");
     else
         add(r, "memlock", TAPM_ABSENT,
             "buffers and queues must fit in the limit: raise it with `ulimit -l unlimited`",
             "limited to %llu KiB", (unsigned long long)memlock.rlim_cur / 1024);
-    add(r, "cap_net_raw", when(has_cap(CAP_NET_RAW)),
+    add(r, "cap_net_raw", when(tapm_has_cap(CAP_NET_RAW)),
         "no tap and no rule can be made: run as root, or `setcap cap_net_raw+ep PROGRAM`", "%s",
         "");
 }

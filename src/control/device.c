@@ -10,6 +10,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +63,24 @@ void tapm_device_describe(struct ibv_context *context, struct tapm_device_info *
     out->n_ports = attr.phys_port_cnt;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    struct ibv_device *const *x = (struct ibv_device *const *)a;
+    struct ibv_device *const *y = (struct ibv_device *const *)b;
+
+    return strverscmp(ibv_get_device_name(*x), ibv_get_device_name(*y));
+}
+
+/* Verbs gives them in the order of a directory, which is none. */
+static struct ibv_device **get_devices(int *count)
+{
+    struct ibv_device **devices = ibv_get_device_list(count);
+
+    if (devices && *count > 0)
+        qsort(devices, (size_t)*count, sizeof(struct ibv_device *), by_name);
+    return devices;
+}
+
 /* A device that this user may not open is listed too, with what sysfs tells of it. */
 static void describe(struct ibv_device *device, struct tapm_device_info *out)
 {
@@ -81,7 +100,7 @@ static void describe(struct ibv_device *device, struct tapm_device_info *out)
 int tapm_device_list(struct tapm_device_info *out, size_t n)
 {
     int count = 0;
-    struct ibv_device **devices = ibv_get_device_list(&count);
+    struct ibv_device **devices = get_devices(&count);
 
     if (!devices)
         return errno == ENOSYS ? 0 : -errno; /* ENOSYS: no RDMA in this kernel, so no device */
@@ -131,10 +150,24 @@ static int choose(struct tapm *tapm, const char *name, struct ibv_device **devic
     return tapm_fail(tapm, -ENODEV, "no RDMA device %s; those there are: %s", name, names);
 }
 
+/* libibverbs forgets why it could not open the node, where /dev/char has no second way to it. */
+static bool is_forbidden(const struct ibv_device *device, int err)
+{
+    char path[sizeof("/dev/infiniband/") + sizeof(device->dev_name)];
+
+    if (err == EACCES || err == EPERM)
+        return true;
+    snprintf(path, sizeof(path), "/dev/infiniband/%s", device->dev_name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && (errno == EACCES || errno == EPERM);
+}
+
 static int open_device(struct tapm *tapm, const char *name)
 {
     int count = 0;
-    struct ibv_device **devices = ibv_get_device_list(&count), *device = NULL;
+    struct ibv_device **devices = get_devices(&count), *device = NULL;
 
     if (!devices && errno != ENOSYS)
         return tapm_fail(tapm, -errno, "RDMA devices cannot be listed: %s", strerror(errno));
@@ -145,14 +178,15 @@ static int open_device(struct tapm *tapm, const char *name)
         errno = 0;
         snprintf(tapm->device, sizeof(tapm->device), "%s", ibv_get_device_name(device));
         tapm->context = ibv_open_device(device);
-        if (!tapm->context && (errno == EACCES || errno == EPERM))
+        int err = errno;
+        if (!tapm->context && is_forbidden(device, err))
             rc = tapm_fail(tapm, -EACCES,
                            "%s cannot be opened: /dev/infiniband/%s is not permitted to this user; "
                            "run as root, or join the group that owns it",
                            tapm->device, device->dev_name);
         else if (!tapm->context)
-            rc = tapm_fail(tapm, errno > 0 ? -errno : -ENODEV, "%s cannot be opened: %s",
-                           tapm->device, strerror(errno > 0 ? errno : ENODEV));
+            rc = tapm_fail(tapm, err > 0 ? -err : -ENODEV, "%s cannot be opened: %s", tapm->device,
+                           strerror(err > 0 ? err : ENODEV));
     }
     if (devices)
         ibv_free_device_list(devices);

@@ -8,6 +8,7 @@
 #include "dataplane/hwtap_verbs.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,10 +93,25 @@ static int plan_make(struct tapm *tapm, const struct tapm_tap_config *config,
     return plan_sizes(tapm, config, plan);
 }
 
+/* "": this process may lock all it wants; else a half sentence about the limit. */
+static const char *memlock_hint(char *out, size_t len)
+{
+    struct rlimit limit = {0};
+
+    out[0] = '\0';
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    if (limit.rlim_cur != RLIM_INFINITY && !tapm_has_cap(CAP_IPC_LOCK))
+        snprintf(out, len,
+                 "the locked-memory limit of %llu KiB is too small: raise it with `ulimit -l "
+                 "unlimited` (LimitMEMLOCK= of a service)",
+                 (unsigned long long)limit.rlim_cur / 1024);
+    return out;
+}
+
 /* The remedy that goes with an errno of verbs. */
 static int explain(struct tapm *tapm, int err, const char *what)
 {
-    struct rlimit limit = {0};
+    char hint[160];
 
     if (err == 0)
         err = ENOMEM; /* the library ran out of memory and did not say so */
@@ -105,20 +121,30 @@ static int explain(struct tapm *tapm, int err, const char *what)
                          "PROGRAM`",
                          what, tapm->device);
     if (err == ENOMEM || err == EAGAIN) {
-        getrlimit(RLIMIT_MEMLOCK, &limit);
-        if (limit.rlim_cur == RLIM_INFINITY)
-            return tapm_fail(tapm, -err, "%s on %s: %s: no free queue or memory", what,
-                             tapm->device, strerror(err));
-        return tapm_fail(
-            tapm, -err,
-            "%s on %s: %s: no free queue or memory, or the locked-memory limit of %llu "
-            "KiB is too small: raise it with `ulimit -l unlimited` (LimitMEMLOCK= of a "
-            "service)",
-            what, tapm->device, strerror(err), (unsigned long long)limit.rlim_cur / 1024);
+        bool limited = memlock_hint(hint, sizeof(hint))[0] != '\0';
+        return tapm_fail(tapm, -err,
+                         "%s on %s: %s: no queue is free (the device has %d queue pairs, and other "
+                         "programs may use them): close taps or programs that hold some%s%s",
+                         what, tapm->device, strerror(err), tapm->attr.orig_attr.max_qp,
+                         limited ? "; or " : "", hint);
     }
     if (err == EIO || err == ENODEV)
         return tapm_fail(tapm, -ENODEV, "%s on %s: the device is gone", what, tapm->device);
     return tapm_fail(tapm, -err, "%s on %s: %s", what, tapm->device, strerror(err));
+}
+
+/* Of registration: there a refusal has to do with memory alone (a limit of 0 is EPERM). */
+static int explain_memory(struct tapm *tapm, int err, size_t len)
+{
+    char hint[160];
+
+    if (err == EIO || err == ENODEV)
+        return explain(tapm, err, "registering the packet buffers");
+    bool limited = memlock_hint(hint, sizeof(hint))[0] != '\0';
+    return tapm_fail(tapm, err > 0 ? -err : -ENOMEM,
+                     "registering %zu KiB of packet buffers on %s: %s: %s", len / 1024,
+                     tapm->device, strerror(err > 0 ? err : ENOMEM),
+                     limited ? hint : "use fewer or smaller ones (pool_bufs, buf_bytes)");
 }
 
 static int create_cqs(struct tapm_tap *tap, const struct plan *plan)
@@ -207,7 +233,7 @@ static int create_memory(struct tapm_tap *tap, const struct plan *plan, struct h
     errno = 0;
     tap->mr = ibv_reg_mr(tap->tapm->pd, addr, len, IBV_ACCESS_LOCAL_WRITE);
     if (!tap->mr)
-        return explain(tap->tapm, errno, "registering the packet buffers");
+        return explain_memory(tap->tapm, errno, len);
     hwtap_pool_lkey_set(*pool, tap->mr->lkey);
     tap->pages = pages[hwtap_pool_pages_get(*pool)];
     return 0;

@@ -96,6 +96,8 @@ void tapm_tap_free(struct tapm_tap *tap); /* whatever it holds */
 void tapm_probe_run(struct tapm *tapm, struct tapm_probe *out);
 /* rule.c; calls is held. */
 void tapm_rules_drop(struct tapm_tap *tap);
+/* caps.c: is it effective in this thread? */
+bool tapm_has_cap(unsigned cap);
 /* device.c */
 int tapm_device_numa_node(const struct ibv_device *device);
 void tapm_device_describe(struct ibv_context *context, struct tapm_device_info *out);

@@ -46,6 +46,8 @@ static void usage(FILE *to)
         "                       loss=1%             lost at random, each direction; loss_tx, "
         "loss_rx\n"
         "                       seed=1              of the loss generator\n"
+        "                       max_qp=4096         queue pairs that the NIC has\n"
+        "                       mode=0666           permissions of the device node\n"
         "                     without --nic: one NIC with no wire\n"
         "  -d, --drive HOW    thread (default): a device thread moves frames;\n"
         "                     pump: only calls of cxemu_pump() in PROGRAM do\n"

@@ -53,6 +53,24 @@ static int fail(int err)
 
 /* --- open --------------------------------------------------------------------------------- */
 
+/* May this process open the node? The kernel judges, by the file that stands for it. A node that is
+ * open to all is not asked, so that it can be opened by who may not look into the tree. */
+static int check_node(const char *path, int flags)
+{
+    char buf[PATH_MAX];
+    struct stat st;
+
+    if (raw_fstatat(AT_FDCWD, lead(path, buf), &st, 0))
+        return errno == EACCES ? 0 : -1;
+    if ((st.st_mode & 0666) == 0666)
+        return 0;
+    int fd = raw_openat(AT_FDCWD, lead(path, buf), (flags & O_ACCMODE) | O_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    raw_close(fd);
+    return 0;
+}
+
 static int do_open(int dir, const char *path, int flags, mode_t mode)
 {
     char buf[PATH_MAX];
@@ -62,6 +80,8 @@ static int do_open(int dir, const char *path, int flags, mode_t mode)
         dev_t rdev;
         if (!cxemu_registry_has((unsigned)device, &rdev))
             return fail(ENOENT);
+        if (check_node(path, flags))
+            return -1;
         int fd = cxemu_registry_open((unsigned)device, flags & O_CLOEXEC);
         return fd < 0 ? fail(-fd) : fd;
     }
@@ -187,7 +207,7 @@ EXPORT DIR *opendir(const char *path)
 
 static int as_device(struct stat *st, dev_t rdev)
 {
-    st->st_mode = (st->st_mode & ~(mode_t)(S_IFMT | 0777)) | S_IFCHR | 0666;
+    st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
     st->st_rdev = rdev;
     st->st_size = 0;
     return 0;
@@ -215,6 +235,7 @@ static int do_fstat(int fd, struct stat *st)
         return -1;
     struct cxemu_open *open = S_ISSOCK(st->st_mode) ? cxemu_open_get(fd) : NULL;
     if (open) {
+        st->st_mode = S_IFSOCK | 0666;
         as_device(st, cxemu_open_rdev(open));
         cxemu_open_put(open);
     }

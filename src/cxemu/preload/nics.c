@@ -27,6 +27,7 @@
 struct entry {
     struct cxemu_dev *dev; /* NULL: free */
     char netdev[IFNAMSIZ];
+    uint16_t mode;
 };
 
 /* The second end of a memory wire, until its NIC comes. */
@@ -227,6 +228,7 @@ static void describe(const struct entry *entry, struct cxemu_sysfs_dev *out)
         .index = entry->dev->index,
         .guid = cxemu_dev_guid(entry->dev),
         .netdev = entry->netdev,
+        .mode = entry->mode,
         .up = cxemu_nic_link_is_up(entry->dev->nic),
     };
 }
@@ -292,8 +294,11 @@ static int add(const char *text, const struct error *e)
             entry = &entries[i];
     if (!entry)
         return fail(e, -ENOSPC, "a process has at most %d NICs", NICS_MAX);
-    attr = (struct cxemu_dev_attr){
-        .name = spec.name, .index = free_index(), .mac = spec.mac, .mtu_bytes = spec.mtu_bytes};
+    attr = (struct cxemu_dev_attr){.name = spec.name,
+                                   .index = free_index(),
+                                   .mac = spec.mac,
+                                   .mtu_bytes = spec.mtu_bytes,
+                                   .max_qp = spec.max_qp};
     err = make_nic(&spec, &attr.nic, e);
     if (err)
         return err;
@@ -303,6 +308,7 @@ static int add(const char *text, const struct error *e)
         return err;
     }
     snprintf(entry->netdev, sizeof(entry->netdev), "%s", spec.netdev);
+    entry->mode = spec.mode;
     err = add_to_tree(entry, e);
     if (!err)
         err = start(entry->dev);

@@ -2,6 +2,8 @@
 /* The parser of spec.h: a table of keys, each with a function that takes the value whole or not. */
 #include "cxemu/preload/spec.h"
 
+#include "cxemu/uverbs/limits.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #define MTU_MIN  68
 #define MTU_MAX  9000
 #define PPM_MAX  1000000
+#define MODE_ALL 0666 /* as udev makes these nodes */
 #define TEXT_MAX 512
 
 struct error {
@@ -123,6 +126,27 @@ static int take_mtu(struct cxemu_spec *spec, const char *value, const struct err
     return 0;
 }
 
+static int take_max_qp(struct cxemu_spec *spec, const char *value, const struct error *e)
+{
+    uint64_t n;
+
+    if (!take_number(value, CXEMU_MAX_QP, &n) || n == 0)
+        return fail(e, "max_qp=%s: a NIC has 1 to %d queue pairs", value, CXEMU_MAX_QP);
+    spec->max_qp = (uint32_t)n;
+    return 0;
+}
+
+static int take_mode(struct cxemu_spec *spec, const char *value, const struct error *e)
+{
+    size_t digits = strspn(value, "01234567");
+
+    if (digits < 1 || digits > 4 || value[digits] || strtoul(value, NULL, 8) > MODE_ALL)
+        return fail(e, "mode=%s: a device node's permissions are octal, like 0600, at most 0666",
+                    value);
+    spec->mode = (uint16_t)strtoul(value, NULL, 8);
+    return 0;
+}
+
 /* "1%", "0.5%" or "0.01" as parts of a million. */
 static bool take_share(const char *text, uint32_t *ppm)
 {
@@ -175,6 +199,7 @@ static const struct {
     {"name", take_name},       {"wire", take_wire},       {"netdev", take_netdev},
     {"mac", take_mac},         {"mtu", take_mtu},         {"loss", take_loss},
     {"loss_tx", take_loss_tx}, {"loss_rx", take_loss_rx}, {"seed", take_seed},
+    {"max_qp", take_max_qp},   {"mode", take_mode},
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -194,9 +219,10 @@ static int take_pair(struct cxemu_spec *spec, char *pair, unsigned *seen, const 
         *seen |= 1u << i;
         return keys[i].take(spec, value, e);
     }
-    return fail(
-        e, "unknown key '%s'; known: name, wire, netdev, mac, mtu, loss, loss_tx, loss_rx, seed",
-        pair);
+    return fail(e,
+                "unknown key '%s'; known: name, wire, netdev, mac, mtu, loss, loss_tx, loss_rx, "
+                "seed, max_qp, mode",
+                pair);
 }
 
 int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
@@ -206,7 +232,7 @@ int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t
     unsigned seen = 0;
     char *rest = copy, *pair;
 
-    *out = (struct cxemu_spec){.mtu_bytes = 1500, .seed = 1};
+    *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .seed = 1};
     if (strlen(text) >= sizeof(copy))
         return fail(&e, "the description of a NIC is longer than %zu characters", sizeof(copy) - 1);
     strcpy(copy, text);

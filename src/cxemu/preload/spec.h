@@ -23,6 +23,8 @@ struct cxemu_spec {
     bool has_mac;
     struct rs_mac mac;
     uint16_t mtu_bytes;
+    uint32_t max_qp; /* 0: as many as the device has */
+    uint16_t mode;   /* of the device node */
     uint32_t loss_tx_ppm, loss_rx_ppm;
     uint64_t seed;
 };

@@ -283,6 +283,15 @@ static int fill_pci(const struct cxemu_sysfs_dev *dev)
     return f.err;
 }
 
+/* The node's permissions are those of the file that stands for it. */
+static int set_mode(const struct cxemu_sysfs_dev *dev)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", root, dev->index);
+    return syscall(SYS_fchmodat, AT_FDCWD, path, dev->mode) ? -errno : 0;
+}
+
 int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
 {
     struct filler f = {.err = fill_ibdev(dev)};
@@ -299,6 +308,8 @@ int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
     char node[32];
     snprintf(node, sizeof(node), "uverbs%u", dev->index);
     fill(&f, node, "stands for a character device");
+    if (!f.err)
+        f.err = set_mode(dev);
     if (f.err)
         cxemu_sysfs_remove(dev);
     return f.err;

@@ -19,6 +19,7 @@ struct cxemu_sysfs_dev {
     unsigned index;
     uint64_t guid;
     const char *netdev; /* "": none */
+    uint16_t mode;      /* of the device node */
     bool up;
 };
 

@@ -42,6 +42,7 @@ const struct cxemu_method *cxemu_method_find(uint16_t object, uint16_t method);
 RS_MUST_USE int cxemu_uhw_in(const struct cxemu_bundle *b, void *dst, size_t len, size_t *given);
 
 /* CAP_NET_RAW, effective, of the calling thread. */
+bool cxemu_has_cap(unsigned cap); /* of the calling thread, effective */
 bool cxemu_may_use_raw(void);
 
 /* One more, one fewer live object. */

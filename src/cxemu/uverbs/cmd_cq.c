@@ -6,6 +6,7 @@
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
+#include "cxemu/uverbs/pin.h"
 #include "cxemu/uverbs/umem.h"
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -125,6 +126,7 @@ static int bind_events(struct cxemu_ctx *ctx, const struct request *r, struct cx
 
 static void free_cq(struct cxemu_cq_obj *cq)
 {
+    cxemu_unpin(&cq->obj);
     cxemu_evfile_put(cq->channel);
     cxemu_evfile_put(cq->async);
     free(cq);
@@ -149,6 +151,8 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
     cq->obj.kind = CXEMU_KIND_CQ;
     cq->user_handle = r->user_handle;
     err = bind_events(ctx, r, cq);
+    if (!err)
+        err = cxemu_pin(&cq->obj, r->driver.buf_addr, (uint64_t)entries * r->driver.cqe_size);
     if (err)
         goto free_cq;
     struct cxemu_cq_attr attr = {
@@ -291,7 +295,10 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r, uint32_t *han
         return err;
     struct mlx5_ib_create_cq_resp driver = {.cqn = cxemu_cq_number(cq->cq)};
     *handle = cq->obj.handle;
-    return cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    if (err)
+        (void)cxemu_cq_obj_destroy(cmd->ctx, cq, NULL, NULL);
+    return err;
 }
 
 int cxemu_cmd_create_cq(struct cxemu_cmd *cmd)

@@ -29,7 +29,7 @@ static void fill_device(struct cxemu_ctx *ctx, struct ib_uverbs_query_device_res
         .page_size_cap = 0xfffffffffffff000ull,
         .vendor_id = CXEMU_VENDOR_ID,
         .vendor_part_id = CXEMU_PART_ID,
-        .max_qp = CXEMU_MAX_QP,
+        .max_qp = (int32_t)ctx->dev->max_qp,
         .max_qp_wr = CXEMU_MAX_WR,
         .device_cap_flags = IB_UVERBS_DEVICE_PORT_ACTIVE_EVENT | IB_UVERBS_DEVICE_SYS_IMAGE_GUID |
                             IB_UVERBS_DEVICE_RAW_IP_CSUM | IB_UVERBS_DEVICE_MANAGED_FLOW_STEERING,

@@ -4,6 +4,7 @@
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
+#include "cxemu/uverbs/pin.h"
 #include "cxemu/uverbs/umem.h"
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -94,6 +95,7 @@ int cxemu_mr_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_mr_obj *mr)
     if (mr->obj.users)
         return -EBUSY;
     cxemu_mr_destroy(mr->mr);
+    cxemu_unpin(&mr->obj);
     mr->pd->obj.users--;
     cxemu_handles_remove(&ctx->handles, &mr->obj);
     cxemu_count(ctx, CXEMU_KIND_MR, -1);
@@ -159,9 +161,12 @@ static int make_mr(struct cxemu_ctx *ctx, const struct ib_uverbs_reg_mr *in,
     mr->attr.pd = pd->pdn;
     int err = make_attr(in->start, in->length, in->hca_va, in->access_flags, &mr->attr);
     if (!err)
-        err = cxemu_mr_create(ctx->dev->nic, &mr->attr, &mr->mr);
+        err = cxemu_pin(&mr->obj, in->start, in->length);
     if (err)
         goto free_mr;
+    err = cxemu_mr_create(ctx->dev->nic, &mr->attr, &mr->mr);
+    if (err)
+        goto unpin;
     err = cxemu_handles_add(&ctx->handles, &mr->obj);
     if (err)
         goto destroy_mr;
@@ -172,6 +177,8 @@ static int make_mr(struct cxemu_ctx *ctx, const struct ib_uverbs_reg_mr *in,
 
 destroy_mr:
     cxemu_mr_destroy(mr->mr);
+unpin:
+    cxemu_unpin(&mr->obj);
 free_mr:
     free(mr);
     return err;
@@ -234,10 +241,19 @@ int cxemu_cmd_rereg_mr(struct cxemu_cmd *cmd)
         err = make_attr(in.start, in.length, in.hca_va, attr.access, &attr);
     else if (!err && in.flags & REREG_ACCESS)
         err = cxemu_umem_check(attr.addr, attr.len, is_written(attr.access));
+    struct cxemu_obj pinned = {0}; /* before the old pages go, as mlx5_ib_rereg_user_mr does */
+    if (!err && in.flags & REREG_TRANSLATION)
+        err = cxemu_pin(&pinned, attr.addr, attr.len);
     if (!err)
         err = cxemu_mr_change(mr->mr, &attr);
-    if (err)
+    if (err) {
+        cxemu_unpin(&pinned);
         return err;
+    }
+    if (in.flags & REREG_TRANSLATION) {
+        cxemu_unpin(&mr->obj);
+        mr->obj.pinned = pinned.pinned;
+    }
     mr->pd->obj.users--;
     pd->obj.users++;
     mr->pd = pd;

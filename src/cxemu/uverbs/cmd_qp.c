@@ -7,6 +7,7 @@
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
+#include "cxemu/uverbs/pin.h"
 #include "cxemu/uverbs/umem.h"
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -177,6 +178,14 @@ static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cx
     return cxemu_qp_create(ctx->dev->nic, &attr, &qp->qp);
 }
 
+static int pin_rings(const struct mlx5_ib_create_qp *d, struct cxemu_qp_obj *qp)
+{
+    int err = cxemu_pin(&qp->obj, d->sq_buf_addr, d->sq_wqe_count * 64ull);
+
+    return err ? err
+               : cxemu_pin(&qp->obj, d->buf_addr, (uint64_t)d->rq_wqe_count << d->rq_wqe_shift);
+}
+
 static void keep_caps(const struct request *r, struct cxemu_qp_obj *qp)
 {
     qp->cap_send_wr = r->cap.max_send_wr;
@@ -193,8 +202,8 @@ static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_q
         err = check_driver_part(ctx, r);
     if (err)
         return err;
-    if (atomic_load(&ctx->dev->live[CXEMU_KIND_QP]) >= CXEMU_MAX_QP)
-        return -ENOMEM;
+    if (atomic_load(&ctx->dev->live[CXEMU_KIND_QP]) >= ctx->dev->max_qp)
+        return -ENOMEM; /* firmware status LIM_ERR: cmd.c cmd_status_to_err */
     struct cxemu_qp_obj *qp = calloc(1, sizeof(*qp));
     if (!qp)
         return -ENOMEM;
@@ -202,6 +211,8 @@ static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_q
     qp->user_handle = r->user_handle;
     keep_caps(r, qp);
     err = bind_objects(ctx, r, qp);
+    if (!err)
+        err = pin_rings(&r->driver, qp);
     if (err)
         goto free_qp;
     err = cxemu_handles_add(&ctx->handles, &qp->obj);
@@ -220,6 +231,7 @@ static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_q
 remove:
     cxemu_handles_remove(&ctx->handles, &qp->obj);
 free_qp:
+    cxemu_unpin(&qp->obj);
     cxemu_evfile_put(qp->async);
     free(qp);
     return err;
@@ -242,6 +254,7 @@ int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_
     qp->send_cq->obj.users--;
     qp->recv_cq->obj.users--;
     cxemu_handles_remove(&ctx->handles, &qp->obj);
+    cxemu_unpin(&qp->obj);
     cxemu_count(ctx, CXEMU_KIND_QP, -1);
     free(qp);
     return 0;
@@ -348,7 +361,10 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
         .max_recv_sge = r->cap.max_recv_sge,
         .max_inline_data = r->cap.max_inline_data,
     };
-    return cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    if (err)
+        (void)cxemu_qp_obj_destroy(cmd->ctx, qp, NULL);
+    return err;
 }
 
 int cxemu_cmd_create_qp(struct cxemu_cmd *cmd)

@@ -154,14 +154,19 @@ struct cxemu_evfile *cxemu_ctx_evfile_find(struct cxemu_ctx *ctx, int64_t fd, ui
     return NULL;
 }
 
-bool cxemu_may_use_raw(void)
+bool cxemu_has_cap(unsigned cap)
 {
     struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
     if (syscall(SYS_capget, &hdr, data))
         return false;
-    return data[CAP_TO_INDEX(CAP_NET_RAW)].effective & CAP_TO_MASK(CAP_NET_RAW);
+    return data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
+}
+
+bool cxemu_may_use_raw(void)
+{
+    return cxemu_has_cap(CAP_NET_RAW);
 }
 
 /* --- system calls ------------------------------------------------------------------------- */

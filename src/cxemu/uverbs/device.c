@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "cxemu/uverbs/device.h"
 
+#include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/pages.h"
 #include <endian.h>
 #include <errno.h>
@@ -67,6 +68,7 @@ int cxemu_dev_create(const struct cxemu_dev_attr *attr, struct cxemu_dev **out)
     dev->index = attr->index;
     dev->mac = attr->mac;
     dev->mtu_bytes = attr->mtu_bytes;
+    dev->max_qp = attr->max_qp ? attr->max_qp : CXEMU_MAX_QP;
     atomic_init(&dev->refs, 1);
     atomic_init(&dev->next_pdn, 1);
     dev->clock_fd = -1;

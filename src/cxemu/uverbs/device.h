@@ -35,6 +35,7 @@ struct cxemu_dev {
     unsigned index; /* uverbs<index> */
     struct rs_mac mac;
     uint16_t mtu_bytes;
+    uint32_t max_qp;
     struct cxemu_nic *nic;
     int clock_fd; /* memory file of the clock pages: see clock_page.c */
     void *clock_pages;
@@ -52,6 +53,7 @@ struct cxemu_dev_attr {
     unsigned index;
     struct rs_mac mac;
     uint16_t mtu_bytes;
+    uint32_t max_qp;       /* 0: CXEMU_MAX_QP */
     struct cxemu_nic *nic; /* owned by the device after success */
 };
 

@@ -30,7 +30,8 @@ enum cxemu_kind {
 struct cxemu_obj {
     enum cxemu_kind kind;
     uint32_t handle;
-    uint32_t users; /* objects that refer to this one: destroying it is -EBUSY */
+    uint64_t pinned; /* pages of the program that it holds: pin.h */
+    uint32_t users;  /* objects that refer to this one: destroying it is -EBUSY */
 };
 
 struct cxemu_handles {

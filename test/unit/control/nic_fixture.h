@@ -10,8 +10,11 @@
 #include <rawstack/tapm.h>
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <mutex>
 #include <string>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <vector>
 
 #define NIC_A_MAC              \
@@ -55,6 +58,35 @@ class NicTest : public testing::Test
     std::mutex lock_;
     std::string log_;
     std::vector<struct tapm *> open_;
+};
+
+/* Effective capabilities of this thread without one, for the life of this object. */
+class Without
+{
+  public:
+    explicit Without(unsigned cap)
+    {
+        get();
+        saved_[0] = data_[0];
+        saved_[1] = data_[1];
+        data_[cap / 32].effective &= ~(1u << cap % 32);
+        ok = syscall(SYS_capset, &header_, data_) == 0 &&
+             (saved_[cap / 32].effective & 1u << cap % 32);
+    }
+    ~Without()
+    {
+        syscall(SYS_capset, &header_, saved_);
+    }
+    bool ok;
+
+  private:
+    void get()
+    {
+        header_ = {_LINUX_CAPABILITY_VERSION_3, 0};
+        syscall(SYS_capget, &header_, data_);
+    }
+    struct __user_cap_header_struct header_;
+    struct __user_cap_data_struct data_[2], saved_[2];
 };
 
 /* A frame for the addresses given; ports are of TCP or UDP. */

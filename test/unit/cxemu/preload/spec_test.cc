@@ -34,7 +34,7 @@ TEST(Spec, TakesEveryKey)
     const uint8_t mac[6] = {2, 0, 0, 0, 0xab, 1};
 
     ASSERT_EQ(parse("name=nic-1,wire=packet:veth0,netdev=tap0,mac=02:00:00:00:AB:01,mtu=9000,"
-                    "loss_tx=0.5%,loss_rx=0.25,seed=18446744073709551615",
+                    "loss_tx=0.5%,loss_rx=0.25,seed=18446744073709551615,max_qp=3,mode=0640",
                     &s),
               0);
     EXPECT_STREQ(s.name, "nic-1");
@@ -46,6 +46,8 @@ TEST(Spec, TakesEveryKey)
     EXPECT_EQ(s.loss_tx_ppm, 5000u);
     EXPECT_EQ(s.loss_rx_ppm, 250000u);
     EXPECT_EQ(s.seed, UINT64_MAX);
+    EXPECT_EQ(s.max_qp, 3u);
+    EXPECT_EQ(s.mode, 0640);
     ASSERT_EQ(parse("wire=mem:w,loss=1%", &s), 0);
     EXPECT_EQ(s.loss_tx_ppm, 10000u);
     EXPECT_EQ(s.loss_rx_ppm, 10000u);
@@ -58,6 +60,11 @@ TEST(Spec, RefusesByName)
         const char *text, *names;
     } cases[] = {
         {"wire", "wire"},
+        {"max_qp=0", "max_qp=0"},
+        {"max_qp=4097", "4097"},
+        {"mode=999", "999"},
+        {"mode=0777", "0777"},
+        {"mode=", "mode="},
         {"speed=100", "speed"},
         {"wire=tcp:x", "tcp:x"},
         {"wire=mem:", "mem:"},
