@@ -62,7 +62,6 @@ static bool is_slow(const struct rs_tcp *conn, const struct rs_tcp_seg *seg)
     slow |= conn->ts_on != header->options.has_ts;
     slow |= conn->ts_on && rs_seq_lt(header->options.ts_val, conn->ts_recent);
     slow |= rs_seq_lt(header->ack, conn->snd_una) || rs_seq_gt(header->ack, conn->snd_nxt);
-    slow |= seg->wnd != conn->snd_wnd;
     slow |= conn->reasm.head != NULL || conn->fin_received || conn->is_closed;
     slow |= conn->recovery.active || conn->recovery.dupacks > 0;
     slow |= seg->len > rs_tcp_wnd_bytes(&conn->rcv_wnd, conn->rcv_nxt);
@@ -73,10 +72,9 @@ static bool is_slow(const struct rs_tcp *conn, const struct rs_tcp_seg *seg)
 static void take_fast(struct rs_tcp *conn, const struct rs_tcp_seg *seg)
 {
     rs_tcp_take_timestamp(conn, seg);
-    conn->snd_wl1 = seg->header.seq;
-    conn->snd_wl2 = seg->header.ack;
     if (seg->header.ack != conn->snd_una)
         rs_tcp_ack_new_data(conn, seg);
+    rs_tcp_take_window(conn, seg);
     if (seg->len > 0) {
         conn->rcv_nxt += seg->len;
         rs_tcp_deliver(conn, seg->bytes, seg->len, seg->pkt->buf);

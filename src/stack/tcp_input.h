@@ -42,6 +42,8 @@ void rs_tcp_input_sync(struct rs_tcp *conn, struct rs_tcp_seg *seg);
 enum rs_tcp_verdict rs_tcp_step_ack(struct rs_tcp *conn, struct rs_tcp_seg *seg);
 /* The acknowledgement is snd_una < ack <= snd_max. */
 void rs_tcp_ack_new_data(struct rs_tcp *conn, const struct rs_tcp_seg *seg);
+/* SND.WND, unless the segment is older than what said it last. Its ACK was found to be in range. */
+void rs_tcp_take_window(struct rs_tcp *conn, const struct rs_tcp_seg *seg);
 
 /* Seventh and eighth step (tcp_input_text.c). */
 enum rs_tcp_verdict rs_tcp_step_text(struct rs_tcp *conn, struct rs_tcp_seg *seg);

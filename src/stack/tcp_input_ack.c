@@ -108,7 +108,7 @@ static void take_duplicate(struct rs_tcp *conn)
     }
 }
 
-static void update_send_window(struct rs_tcp *conn, const struct rs_tcp_seg *seg)
+void rs_tcp_take_window(struct rs_tcp *conn, const struct rs_tcp_seg *seg)
 {
     if (!rs_seq_lt(conn->snd_wl1, seg->header.seq) &&
         !(conn->snd_wl1 == seg->header.seq && rs_seq_le(conn->snd_wl2, seg->header.ack)))
@@ -184,6 +184,6 @@ enum rs_tcp_verdict rs_tcp_step_ack(struct rs_tcp *conn, struct rs_tcp_seg *seg)
     else if (is_duplicate(conn, seg))
         take_duplicate(conn);
     if (rs_seq_ge(seg->header.ack, conn->snd_una))
-        update_send_window(conn, seg);
+        rs_tcp_take_window(conn, seg);
     return our_fin_is_acked(conn) ? ack_of_fin(conn) : RS_TCP_CONTINUE;
 }
