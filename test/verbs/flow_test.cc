@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <cstddef>
 
 namespace verbs
 {
@@ -41,6 +42,100 @@ TEST_F(Flow, FiveTupleAndItsNearMisses)
     EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.3", 1111, 2222));
     EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.2", 1112, 2222));
     EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.2", 1111, 2223));
+}
+
+/* --- each field of each spec ------------------------------------------------------------- */
+
+static const uint8_t src_mac[6] = {0x02, 0, 0, 0, 0, 0x77}; /* as udp_frame has it */
+
+template <typename T> T spec_of(ibv_flow_spec_type type)
+{
+    T s = {};
+    s.type = type;
+    s.size = sizeof(s);
+    return s;
+}
+
+static Rule by_source_mac()
+{
+    auto s = spec_of<ibv_flow_spec_eth>(IBV_FLOW_SPEC_ETH);
+    memcpy(s.val.src_mac, src_mac, 6);
+    memset(s.mask.src_mac, 0xff, 6);
+    return Rule().spec(s);
+}
+
+static Rule by_protocol(uint8_t proto)
+{
+    auto s = spec_of<ibv_flow_spec_ipv4_ext>(IBV_FLOW_SPEC_IPV4_EXT);
+    s.val.proto = proto;
+    s.mask.proto = 0xff;
+    return Rule().spec(s);
+}
+
+/* A rule on one field alone takes the frame, and not one that differs in just this field, at its
+ * first and at its last bit. at: where the field is in an untagged UDP frame. */
+TEST_F(Flow, EachFieldAloneAndItsNearMisses)
+{
+    const struct {
+        const char *name;
+        Rule rule;
+        size_t at, len;
+    } fields[] = {
+        {"dst_mac", Rule().eth(b.mac), 0, 6},
+        {"src_mac", by_source_mac(), 6, 6},
+        {"ether_type", Rule().eth(nullptr, 0x0800), 12, 2},
+        {"src_ip", Rule().ipv4("10.0.0.1", nullptr), 26, 4},
+        {"dst_ip", Rule().ipv4(nullptr, "10.0.0.2"), 30, 4},
+        {"proto", by_protocol(17), 23, 1},
+        {"udp src_port", Rule().udp(1111, 0), 34, 2},
+        {"udp dst_port", Rule().udp(0, 2222), 36, 2},
+        {"udp", Rule().udp(0, 0), 23, 1},
+    };
+    for (const auto &field : fields) {
+        SCOPED_TRACE(field.name);
+        Rule rule = field.rule;
+        ASSERT_NE(b.add(rule), nullptr) << strerror(errno);
+        EXPECT_TRUE(udp_crosses("10.0.0.1", "10.0.0.2", 1111, 2222));
+        for (bool last : {false, true}) {
+            size_t len = udp_frame(a.at(0), b.mac, "10.0.0.1", "10.0.0.2", 1111, 2222, 64);
+            *a.at(field.at + (last ? field.len - 1 : 0)) ^= last ? 0x01 : 0x80;
+            EXPECT_FALSE(crosses(len)) << (last ? "last bit" : "first bit");
+        }
+        ASSERT_EQ(ibv_destroy_flow(b.flows.back()), 0);
+        b.flows.pop_back();
+        EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.2", 1111, 2222)) << "the rule is gone";
+    }
+}
+
+TEST_F(Flow, TcpPortsAndVlan)
+{
+    Rule tcp, vlan;
+    ASSERT_EQ(err_of(tcp.tcp(1111, 2222)), 0);
+    auto make = [this](uint8_t proto, uint16_t sport, uint16_t dport) {
+        size_t len = udp_frame(a.at(0), b.mac, "10.0.0.1", "10.0.0.2", sport, dport, 64);
+        *a.at(23) = proto;
+        *a.at(46) = 0x50; /* a TCP header of 20 bytes */
+        return len;
+    };
+    EXPECT_TRUE(crosses(make(6, 1111, 2222)));
+    EXPECT_FALSE(crosses(make(6, 1110, 2222)));
+    EXPECT_FALSE(crosses(make(6, 1111, 2223)));
+    EXPECT_FALSE(crosses(make(17, 1111, 2222)));
+
+    ASSERT_EQ(err_of(vlan.eth(nullptr, 0, 0x123)), 0);
+    auto tag = [this](uint16_t tci) {
+        size_t len = udp_frame(a.at(0), b.mac, "10.0.0.1", "10.0.0.2", 1, 2, 64);
+        memmove(a.at(16), a.at(12), len - 12);
+        const uint8_t bytes[4] = {0x81, 0, static_cast<uint8_t>(tci >> 8),
+                                  static_cast<uint8_t>(tci)};
+        memcpy(a.at(12), bytes, 4);
+        return len + 4;
+    };
+    EXPECT_TRUE(crosses(tag(0x123)));
+    EXPECT_TRUE(crosses(tag(0xa123))) << "priority is outside of the mask";
+    EXPECT_FALSE(crosses(tag(0x122)));
+    EXPECT_FALSE(crosses(tag(0x923)));
+    EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.2", 1, 2)) << "no tag at all";
 }
 
 TEST_F(Flow, MatchesTheTypeOfService)
@@ -120,6 +215,26 @@ TEST_F(Flow, SameMatchOtherTagExists)
     EXPECT_EQ(err_of(drop), EEXIST);
 }
 
+/* fs_core.c check_conflicting_ftes: only a tag of its own makes the second differ. */
+TEST_F(Flow, SameMatchCompatibleActions)
+{
+    ibv_qp *second = b.make_qp();
+    ASSERT_NE(second, nullptr);
+    Rule tagged, same_tag, untagged, other_priority(IBV_FLOW_ATTR_NORMAL, 1), drop;
+    ASSERT_EQ(err_of(tagged.eth(b.mac).tag(7)), 0);
+    EXPECT_NE(b.add(same_tag.eth(b.mac).tag(7), second), nullptr) << strerror(errno);
+    EXPECT_EQ(err_of(untagged.eth(b.mac)), 0) << "joins the entry and gets its tag";
+    EXPECT_EQ(err_of(other_priority.eth(b.mac).tag(8)), 0) << "is not the same match";
+    EXPECT_EQ(err_of(drop.eth(b.mac).drop()), EEXIST);
+    while (!b.flows.empty()) {
+        EXPECT_EQ(ibv_destroy_flow(b.flows.back()), 0);
+        b.flows.pop_back();
+    }
+    Rule again;
+    EXPECT_EQ(err_of(again.eth(b.mac).tag(9)), 0) << "the tag went with its rules";
+    EXPECT_EQ(ibv_destroy_qp(second), 0);
+}
+
 TEST_F(Flow, SameMatchCopiesToBoth)
 {
     ibv_qp *second = b.make_qp();
@@ -139,7 +254,7 @@ TEST_F(Flow, SameMatchCopiesToBoth)
     ASSERT_EQ(a.post_send(0, static_cast<uint32_t>(len)), 0);
     std::vector<ibv_wc> wc = b.completions(2);
     ASSERT_EQ(wc.size(), 2u);
-    EXPECT_EQ(wc[0].wr_id + wc[1].wr_id, 3u); /* the field of the number holds the tag */
+    EXPECT_EQ(wc[0].wr_id + wc[1].wr_id, 3u);
     EXPECT_EQ(memcmp(b.at(0), b.at(4096), len), 0);
     EXPECT_EQ(ibv_destroy_flow(b.flows[1]), 0);
     b.flows.pop_back();
@@ -155,6 +270,25 @@ TEST_F(Flow, LowerPriorityNumberWinsAndDropDrops)
     ASSERT_EQ(err_of(drop), 0);
     EXPECT_TRUE(udp_crosses("10.0.0.1", "10.0.0.2", 1, 8));
     EXPECT_FALSE(udp_crosses("10.0.0.1", "10.0.0.2", 1, 9));
+}
+
+TEST_F(Flow, AllPrioritiesInOrder)
+{
+    Rule drop(IBV_FLOW_ATTR_NORMAL, 15);
+    ASSERT_EQ(err_of(drop.eth(b.mac).drop()), 0);
+    for (int priority = 14; priority >= 0; priority--) {
+        Rule rule(IBV_FLOW_ATTR_NORMAL, static_cast<uint16_t>(priority));
+        rule.eth(b.mac);
+        bool drops = priority % 2;
+        ASSERT_EQ(err_of(drops ? rule.drop() : rule), 0) << priority;
+        EXPECT_EQ(udp_crosses("10.0.0.1", "10.0.0.2", 1, 2), !drops) << priority;
+    }
+    while (!b.flows.empty()) { /* and back */
+        bool drops = b.flows.size() % 2 == 1;
+        EXPECT_EQ(udp_crosses("10.0.0.1", "10.0.0.2", 1, 2), !drops) << b.flows.size();
+        EXPECT_EQ(ibv_destroy_flow(b.flows.back()), 0);
+        b.flows.pop_back();
+    }
 }
 
 TEST_F(Flow, DontTrapTakesACopyAndGoesOn)
@@ -197,6 +331,13 @@ TEST_F(Flow, ChecksWhatTheKernelChecks)
     Rule low(IBV_FLOW_ATTR_NORMAL, 16), flags(IBV_FLOW_ATTR_NORMAL, 0, 1 << 3);
     EXPECT_EQ(err_of(low.eth(b.mac)), ENOMEM);
     EXPECT_EQ(err_of(flags.eth(b.mac)), EINVAL);
+    for (uint8_t port : {0, 2}) {
+        Rule other_port;
+        other_port.eth(b.mac).attr()->port = port;
+        EXPECT_EQ(err_of(other_port), EINVAL) << int{port};
+    }
+    Rule egress(IBV_FLOW_ATTR_NORMAL, 0, IBV_FLOW_ATTR_FLAGS_EGRESS);
+    EXPECT_EQ(err_of(egress.eth(b.mac)), EOPNOTSUPP);
     Rule mismatch;
     EXPECT_EQ(err_of(mismatch.eth(b.mac, 0x86dd).ipv4(nullptr, "10.0.0.2")), EINVAL);
     Rule both;
@@ -234,6 +375,49 @@ TEST_F(Flow, MatchesIpv6)
     EXPECT_TRUE(crosses(64));
     f[53] = 3;
     EXPECT_FALSE(crosses(64));
+    f[53] = 2;
+    f[38] = 0xfc;
+    EXPECT_FALSE(crosses(64));
+}
+
+TEST_F(Flow, EachFieldOfIpv6Alone)
+{
+    const struct {
+        const char *name;
+        size_t spec_at, len, frame_at; /* in struct ibv_flow_ipv6_filter, in the frame */
+    } fields[] = {
+        {"src_ip", offsetof(ibv_flow_ipv6_filter, src_ip), 16, 22},
+        {"dst_ip", offsetof(ibv_flow_ipv6_filter, dst_ip), 16, 38},
+        {"next_hdr", offsetof(ibv_flow_ipv6_filter, next_hdr), 1, 20},
+    };
+    uint8_t *f = a.at(0);
+    for (const auto &field : fields) {
+        SCOPED_TRACE(field.name);
+        memset(f, 0, 128);
+        memcpy(f, b.mac, 6);
+        f[12] = 0x86;
+        f[13] = 0xdd;
+        f[14] = 0x60;
+        f[19] = 8;
+        f[20] = 59;
+        f[22] = f[38] = 0xfd;
+        f[37] = 1;
+        f[53] = 2;
+        auto s = spec_of<ibv_flow_spec_ipv6>(IBV_FLOW_SPEC_IPV6);
+        memcpy(reinterpret_cast<uint8_t *>(&s.val) + field.spec_at, f + field.frame_at, field.len);
+        memset(reinterpret_cast<uint8_t *>(&s.mask) + field.spec_at, 0xff, field.len);
+        Rule rule;
+        ASSERT_EQ(err_of(rule.spec(s)), 0);
+        EXPECT_TRUE(crosses(64));
+        for (bool last : {false, true}) {
+            uint8_t bit = last ? 0x01 : 0x80;
+            f[field.frame_at + (last ? field.len - 1 : 0)] ^= bit;
+            EXPECT_FALSE(crosses(64)) << (last ? "last bit" : "first bit");
+            f[field.frame_at + (last ? field.len - 1 : 0)] ^= bit;
+        }
+        ASSERT_EQ(ibv_destroy_flow(b.flows.back()), 0);
+        b.flows.pop_back();
+    }
 }
 
 } // namespace verbs

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# usage: programs.sh CXEMU TEST: programs that are not ours, unmodified, under `cxemu run`.
+# usage: programs.sh CXEMU TEST ASK_MISSING: programs that are not ours, unmodified, under `cxemu run`.
 # Exit status 77: cannot run here, with the reason.
 set -euo pipefail
 cxemu=$1
 test=$2
+ask_missing=$3
 
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "failed: $*" >&2; exit 1; }
@@ -18,7 +19,7 @@ raw_pair() {
     [ "$(id -u)" = 0 ] || skip "network namespaces and packet sockets need root"
     if [ -z "${CXEMU_TEST_NETNS:-}" ]; then
         unshare -n true 2>/dev/null || skip "network namespaces are not permitted here"
-        CXEMU_TEST_NETNS=1 exec unshare -n "$0" "$cxemu" "$test"
+        CXEMU_TEST_NETNS=1 exec unshare -n "$0" "$cxemu" "$test" "$ask_missing"
     fi
     local a=02:00:00:00:00:0a b=02:00:00:00:00:0b log
     log=$(mktemp)
@@ -101,6 +102,34 @@ runner)
         grep -q "not implemented" <<<"$err" || fail "-v names nothing: $err"
         [ -z "$("$cxemu" run -- ibv_devinfo 2>&1 >/dev/null)" ] || fail "noise without -v"
     fi
+    ;;
+missing)
+    # Nothing that is not there is a silent success; each has the kernel's errno, and -v its name.
+    [ "$(id -u)" = 0 ] || skip "RAW_PACKET queue pairs need CAP_NET_RAW"
+    log=$(mktemp)
+    out=$("$cxemu" run -v -- "$ask_missing" 2>"$log") || fail "given what is not there: $out"
+    said=$(cat "$log"; rm "$log")
+    while read -r what errno; do
+        grep -qx "$what $errno" <<<"$out" || fail "$what should answer $errno: $out"
+    done <<'ERRNOS'
+ibv_create_srq EINVAL
+ibv_create_wq EOPNOTSUPP
+ibv_create_counters EOPNOTSUPP
+ibv_alloc_dm EINVAL
+ibv_alloc_mw EOPNOTSUPP
+RC EOPNOTSUPP
+UD EOPNOTSUPP
+mlx5dv_create_flow_matcher EOPNOTSUPP
+mlx5dv_devx_general_cmd EINVAL
+ibv_resize_cq ENOSYS
+ibv_modify_cq EOPNOTSUPP
+ibv_attach_mcast EINVAL
+ERRNOS
+    # ibv_create_srq and ibv_alloc_dm do not leave libmlx5, which has read limits of 0.
+    for name in WQ_CREATE COUNTERS_CREATE ALLOC_MW "queue pairs other than" FLOW_MATCHER_CREATE \
+        DEVX_OTHER RESIZE_CQ MODIFY_CQ ATTACH_MCAST; do
+        [ "$(grep -c "not implemented: .*$name" <<<"$said")" = 1 ] || fail "-v on $name: $said"
+    done
     ;;
 *) fail "no test $test" ;;
 esac

@@ -295,7 +295,7 @@ static int check_attr(const struct ib_uverbs_flow_attr *attr)
         return -EINVAL;
     if (attr->reserved[0] || attr->reserved[1])
         return -EINVAL;
-    return 0;
+    return attr->port == 1 ? 0 : -EINVAL; /* rdma_is_port_valid: the device has one */
 }
 
 static int check_device(const struct ib_uverbs_flow_attr *attr)

@@ -32,6 +32,10 @@ class FlowSpec : public ::testing::Test
         attr.num_of_specs++;
         attr.size = static_cast<uint16_t>(specs.size());
     }
+    void SetUp() override
+    {
+        attr.port = 1;
+    }
     int compile()
     {
         return cxemu_flow_compile(&attr, specs.data(), specs.size(), &out);
@@ -213,5 +217,8 @@ TEST_F(FlowSpec, ChecksTheRule)
     attr.flags = CXEMU_FLOW_FLAG_EGRESS;
     EXPECT_EQ(compile(), -EOPNOTSUPP);
     attr.flags = 8;
+    EXPECT_EQ(compile(), -EINVAL);
+    attr.flags = 0;
+    attr.port = 2;
     EXPECT_EQ(compile(), -EINVAL);
 }

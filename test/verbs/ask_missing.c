@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Asks the first device for things that the emulated one does not have, and prints the errno of
+ * each; programs.sh compares them, and what `cxemu run -v` says meanwhile. A thing that is given
+ * makes it fail.
+ */
+#define _GNU_SOURCE /* strerrorname_np */
+#include <errno.h>
+#include <infiniband/mlx5dv.h>
+#include <infiniband/verbs.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static int given;
+
+static void refused(const char *what, bool is_given, int err)
+{
+    printf("%s %s\n", what, is_given ? "GIVEN" : strerrorname_np(err));
+    given += is_given;
+}
+
+/* Of calls that leave their errno in errno. */
+#define ASK(what, expression)             \
+    do {                                  \
+        errno = 0;                        \
+        bool is_given = (expression);     \
+        refused((what), is_given, errno); \
+    } while (0)
+
+static void ask_for_objects(struct ibv_context *ctx, struct ibv_pd *pd, struct ibv_cq *cq)
+{
+    struct ibv_srq_init_attr srq = {.attr = {16, 1, 0}};
+    struct ibv_wq_init_attr wq = {.wq_type = IBV_WQT_RQ, .max_wr = 16, .max_sge = 1, .pd = pd};
+    struct ibv_counters_init_attr counters = {0};
+    struct ibv_alloc_dm_attr dm = {.length = 64};
+    struct ibv_qp_init_attr rc = {
+        .send_cq = cq, .recv_cq = cq, .cap = {16, 16, 1, 1, 0}, .qp_type = IBV_QPT_RC};
+
+    wq.cq = cq;
+    ASK("ibv_create_srq", ibv_create_srq(pd, &srq) != NULL);
+    ASK("ibv_create_wq", ibv_create_wq(ctx, &wq) != NULL);
+    ASK("ibv_create_counters", ibv_create_counters(ctx, &counters) != NULL);
+    ASK("ibv_alloc_dm", ibv_alloc_dm(ctx, &dm) != NULL);
+    ASK("ibv_alloc_mw", ibv_alloc_mw(pd, IBV_MW_TYPE_1) != NULL);
+    ASK("RC", ibv_create_qp(pd, &rc) != NULL);
+    rc.qp_type = IBV_QPT_UD;
+    ASK("UD", ibv_create_qp(pd, &rc) != NULL);
+}
+
+static void ask_of_mlx5(struct ibv_context *ctx)
+{
+    struct {
+        size_t size;
+        uint64_t bytes[8];
+    } mask = {.size = sizeof(mask.bytes)};
+    struct mlx5dv_flow_matcher_attr attr = {.type = IBV_FLOW_ATTR_NORMAL,
+                                            .match_criteria_enable = 1};
+    uint32_t in[4] = {0}, out[4];
+
+    attr.match_mask = (struct mlx5dv_flow_match_parameters *)(void *)&mask;
+    ASK("mlx5dv_create_flow_matcher", mlx5dv_create_flow_matcher(ctx, &attr) != NULL);
+    ASK("mlx5dv_devx_general_cmd",
+        mlx5dv_devx_general_cmd(ctx, in, sizeof(in), out, sizeof(out)) == 0);
+}
+
+static void ask_of_queues(struct ibv_pd *pd, struct ibv_cq *cq)
+{
+    struct ibv_qp_init_attr raw = {
+        .send_cq = cq, .recv_cq = cq, .cap = {16, 16, 1, 1, 0}, .qp_type = IBV_QPT_RAW_PACKET};
+    struct ibv_modify_cq_attr moderate = {.attr_mask = IBV_CQ_ATTR_MODERATE,
+                                          .moderate = {.cq_count = 8, .cq_period = 8}};
+    union ibv_gid group = {.raw = {0xff, 0x12}};
+    struct ibv_qp *qp = ibv_create_qp(pd, &raw);
+    int err;
+
+    err = ibv_resize_cq(cq, 1023);
+    refused("ibv_resize_cq", err == 0, err);
+    err = ibv_modify_cq(cq, &moderate);
+    refused("ibv_modify_cq", err == 0, err);
+    if (!qp) {
+        given++;
+        puts("no raw queue pair");
+        return;
+    }
+    err = ibv_attach_mcast(qp, &group, 0);
+    refused("ibv_attach_mcast", err == 0, err);
+    ibv_destroy_qp(qp);
+}
+
+int main(void)
+{
+    struct ibv_device **devices = ibv_get_device_list(NULL);
+    struct ibv_context *ctx = devices && devices[0] ? ibv_open_device(devices[0]) : NULL;
+    struct ibv_pd *pd = ctx ? ibv_alloc_pd(ctx) : NULL;
+    struct ibv_cq *cq = ctx ? ibv_create_cq(ctx, 15, NULL, NULL, 0) : NULL;
+
+    if (!pd || !cq) {
+        perror("no device, protection domain or completion queue");
+        return 2;
+    }
+    ask_for_objects(ctx, pd, cq);
+    ask_of_mlx5(ctx);
+    ask_of_queues(pd, cq);
+    ibv_destroy_cq(cq);
+    ibv_dealloc_pd(pd);
+    ibv_close_device(ctx);
+    ibv_free_device_list(devices);
+    return given ? 1 : 0;
+}
