@@ -47,7 +47,8 @@ struct rs_tcp_events {
     /* The peer will send no more (FIN, after all its data). Answer with rs_tcp_close, or go on
      * sending (half-close). NULL: rs_tcp_close is called. */
     void (*on_peer_fin)(struct rs_tcp *conn, void *user);
-    /* err: 0 orderly; -ECONNRESET, -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETDOWN,
+    /* err: 0 orderly; -ECONNRESET, -ECONNREFUSED, -ETIMEDOUT (or, where ICMP gave a reason for the
+     * silence, -EHOSTUNREACH, -ENETUNREACH, -ECONNREFUSED), -ENETDOWN (the device is lost),
      * -ECONNABORTED (own rs_tcp_abort). Lent memory not yet done is reported by on_lent_done before
      * this. */
     void (*on_close)(struct rs_tcp *conn, int err, void *user);
@@ -88,7 +89,8 @@ RS_API size_t rs_tcp_send_space(const struct rs_tcp *conn);
 
 /* Keeps data beyond on_data, without a copy; held bytes count against the receive window, so
  * holding is how an application pushes back. Once per on_data, from inside it. The bytes stay valid
- * until released. */
+ * until released. Each piece held, however short, keeps a whole buffer from the pool, and an empty
+ * pool receives nothing: copy small pieces rather than hold many. */
 RS_API void rs_tcp_hold(struct rs_tcp *conn, const struct rs_tcp_data *data);
 /* Gives held data back, in any order, each once, also after on_close, but before rs_stack_destroy.
  * `conn` is NULL when the connection is gone. */
@@ -97,7 +99,9 @@ RS_API void rs_tcp_release(struct rs_tcp *conn, const struct rs_tcp_data *data);
 /* No more sending: FIN after what is queued. Receiving goes on. -ENOTCONN, -EPIPE (already). */
 RS_API int rs_tcp_shutdown(struct rs_tcp *conn);
 /* As shutdown, and what the peer still sends is answered with a reset once it is not wanted
- * (RFC 9293 3.6.1, as BSD sockets do). on_data is not called any more; on_close still comes. */
+ * (RFC 9293 3.6.1, as BSD sockets do). What is queued is sent, but a peer that takes none of it is
+ * waited for data_retries times at most, whatever it answers. on_data is not called any more;
+ * on_close still comes. */
 RS_API int rs_tcp_close(struct rs_tcp *conn);
 /* RST now (where the state owes one), queued data dropped; on_close(-ECONNABORTED) follows in this
  * or the next poll, never from inside this call. */

@@ -95,6 +95,7 @@ extern "C" {
     X(tcp_no_buffer)              /* something owed waits for a free buffer */                     \
     X(tcp_no_memory)                                                                               \
     X(tcp_conn_limit)             /* max_conns, or out of memory */                                \
+    X(tcp_half_open_evicted)      /* by a newer SYN, the backlog being full */                         \
     X(drop_tcp_broadcast)                                                                          \
     X(drop_tcp_malformed)                                                                          \
     X(drop_tcp_bad_checksum)                                                                       \

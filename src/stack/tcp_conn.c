@@ -90,8 +90,7 @@ void rs_tcp_conn_leave_listener(struct rs_tcp *conn)
     if (!conn->listener)
         return;
     *conn->half_prev = conn->half_next;
-    if (conn->half_next)
-        conn->half_next->half_prev = conn->half_prev;
+    *(conn->half_next ? &conn->half_next->half_prev : &conn->listener->half_tail) = conn->half_prev;
     conn->listener->n_half_open--;
     conn->listener = NULL;
 }

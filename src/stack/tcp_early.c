@@ -79,13 +79,20 @@ static struct hwtap_buf *keep_bytes(struct rs_tcp *conn, const struct rs_tcp_seg
     return seg->pkt->buf;
 }
 
+/* Twice what sending leaves alone: peers that send early data, and never what is before it, would
+ * keep others from sending. */
+static bool pool_is_scarce(const struct rs_tcp *conn)
+{
+    return hwtap_buf_free_count(conn->stack->config.tap) < 2 * conn->stack->tcp->pool_reserve_bufs;
+}
+
 void rs_tcp_early_keep(struct rs_tcp *conn, const struct rs_tcp_seg *seg)
 {
     struct rs_tcp_reasm_seg *item;
     const uint8_t *bytes;
     struct hwtap_buf *buf;
 
-    if (conn->reasm.segs >= SEGS_MAX || rs_tcp_pool_is_low(conn->stack->tcp)) {
+    if (conn->reasm.segs >= SEGS_MAX || pool_is_scarce(conn)) {
         rs_count(conn->stack, RS_COUNTER_drop_tcp_early_limit);
         return;
     }

@@ -88,6 +88,21 @@ void rs_tcp_established(struct rs_tcp *conn)
 /* --- passive -----------------------------------------------------------------------------------
  */
 
+/* RFC 4987 3.4: the oldest half-open one makes room, once its first SYN-ACK has gone unanswered for
+ * as long as the timer waits; else a few SYNs a second would shut everybody out. */
+static bool backlog_has_room(struct rs_tcp_listener *listener)
+{
+    struct rs_tcp *oldest = listener->half_open;
+
+    if (listener->n_half_open < listener->stack->config.tcp.listen_backlog)
+        return true;
+    if (oldest->retries == 0)
+        return false;
+    rs_count(listener->stack, RS_COUNTER_tcp_half_open_evicted);
+    rs_tcp_conn_end(oldest, -ECONNABORTED); /* nobody knows of it */
+    return true;
+}
+
 void rs_tcp_open_passive(struct rs_tcp_listener *listener, const struct rs_tcp_key *key,
                          const struct rs_tcp_seg *seg, const uint32_t *isn_above)
 {
@@ -95,7 +110,7 @@ void rs_tcp_open_passive(struct rs_tcp_listener *listener, const struct rs_tcp_k
     struct rs_route route;
     struct rs_tcp *conn;
 
-    if (listener->n_half_open >= stack->config.tcp.listen_backlog) {
+    if (!backlog_has_room(listener)) {
         rs_count(stack, RS_COUNTER_drop_tcp_backlog_full);
         return;
     }
@@ -113,11 +128,9 @@ void rs_tcp_open_passive(struct rs_tcp_listener *listener, const struct rs_tcp_k
         rs_tcp_recovery_init(&conn->recovery, conn->iss);
     }
     conn->listener = listener;
-    conn->half_next = listener->half_open;
-    if (conn->half_next)
-        conn->half_next->half_prev = &conn->half_next;
-    conn->half_prev = &listener->half_open;
-    listener->half_open = conn;
+    conn->half_prev = listener->half_tail;
+    *listener->half_tail = conn;
+    listener->half_tail = &conn->half_next;
     listener->n_half_open++;
     conn->rule = listener->rule;
     rs_tcp_rule_ref(conn->rule);
@@ -161,6 +174,7 @@ int rs_tcp_listen(struct rs_stack *stack, const struct rs_endpoint *local,
     }
     listener->stack = stack;
     listener->port = local->port;
+    listener->half_tail = &listener->half_open;
     listener->events = events;
     listener->user = user;
     bucket = &tcps->listeners[local->port % RS_TCP_LISTENER_BUCKETS];

@@ -185,7 +185,7 @@ struct rs_tcp_listener {
     const struct rs_tcp_events *events;
     void *user;
     struct rs_tcp_rule *rule;
-    struct rs_tcp *half_open; /* by half_next */
+    struct rs_tcp *half_open, **half_tail; /* by half_next, oldest first */
     uint32_t n_half_open;
 };
 

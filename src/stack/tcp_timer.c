@@ -158,7 +158,9 @@ void rs_tcp_timer_peer_heard(struct rs_tcp *conn)
 {
     conn->last_rx_ns = now_of(conn);
     conn->keepalive_unanswered = 0;
-    if (conn->snd_wnd == 0 || conn->rexmit_mode == RS_TCP_REXMIT_PERSIST)
+    /* Not for ever once the application has closed: a peer could hold our buffers so at no cost
+     * (RFC 6429 3). */
+    if (!conn->is_closed && (conn->snd_wnd == 0 || conn->rexmit_mode == RS_TCP_REXMIT_PERSIST))
         conn->retries = 0;
 }
 

@@ -151,6 +151,66 @@ TEST_F(TcpForged, AbortResetsWhileTheFinWaitsBehindData)
     EXPECT_EQ(app.told(), "close -103");
 }
 
+/* --- what hostile peers may hold ---------------------------------------------------------------
+ */
+
+struct TcpHostile : TcpHard {
+    void SetUp() override
+    {
+        mem.pool_bufs = 256;
+        mem.ring_pkts = 64;
+        start_tcp([](rs_stack_config &c) {
+            c.tcp.listen_backlog = 4;
+            c.tcp.data_retries = 5;
+        });
+    }
+};
+
+TEST_F(TcpHostile, EarlyDataLeavesBuffersToSenders)
+{
+    rs_tcp_options options = mss(1460);
+    options.has_wscale = true;
+    established(options);
+    uint32_t seq = 2;
+    for (int i = 0; i < 400; i++, seq += 600)
+        inject(data_seg(seq, 600));
+    EXPECT_GE(counter("drop_tcp_early_limit"), 1u);
+    EXPECT_EQ(write(5000), 5000);
+}
+
+TEST_F(TcpHostile, AShutWindowDoesNotKeepAClosedConnectionForEver)
+{
+    established();
+    inject(ack_seg(1, 0));
+    write(1000);
+    rs_tcp_close(app.conn);
+    for (int i = 0; i < 2000 && app.conn; i++) {
+        std::string probe = after(kSec);
+        if (!probe.empty() && app.conn)
+            inject(ack_seg(1, 0));
+    }
+    EXPECT_EQ(app.told(), "close -110");
+}
+
+TEST_F(TcpHostile, SynsWithoutAcksYieldToNewerOnes)
+{
+    listen();
+    for (peer_port = 5000; peer_port < 5004; peer_port++) {
+        ours_known = false;
+        EXPECT_EQ(inject(syn()), "SA 0+0 ack 1");
+    }
+    EXPECT_EQ(inject(syn()), "") << "each of them is young";
+    after(1100 * kMs);
+    ours_known = false;
+    EXPECT_EQ(inject(syn()), "SA 0+0 ack 1") << "the oldest did not answer its first SYN-ACK";
+    inject({A, 1, 1});
+    EXPECT_EQ(app.told(), "established");
+    peer_port = 5000;
+    our_iss = last.ack;
+    EXPECT_EQ(inject({A, 1, 1}).substr(0, 1), "R") << "it was forgotten";
+    EXPECT_EQ(counter("tcp_half_open_evicted"), 1u);
+}
+
 /* --- fragments ---------------------------------------------------------------------------------
  */
 
