@@ -43,6 +43,6 @@ function(rawstack_unit_tests folder)
     add_executable(test_${folder} ${sources})
     target_link_libraries(test_${folder} PRIVATE ${T_DEPS} GTest::gtest GTest::gtest_main)
     target_compile_options(test_${folder} PRIVATE -Wno-missing-field-initializers)
-    gtest_discover_tests(test_${folder} TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 60
+    gtest_discover_tests(test_${folder} TEST_PREFIX ${folder}. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
         PROPERTIES TIMEOUT 120 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
 endfunction()
