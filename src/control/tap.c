@@ -175,6 +175,20 @@ static int create_cqs(struct tapm_tap *tap, const struct plan *plan)
     return 0;
 }
 
+/* A tap is used by one thread at a time, so the provider needs no locks on its queue pair, and a
+ * doorbell page of its own none on the doorbell: ibv_alloc_td(3), ibv_alloc_parent_domain(3).
+ * Where there are no such domains the queue pair is in the plain one. */
+static void create_thread_domain(struct tapm_tap *tap)
+{
+    struct ibv_td_init_attr td = {0};
+    struct ibv_parent_domain_init_attr attr = {.pd = tap->tapm->pd};
+
+    tap->thread_domain = ibv_alloc_td(tap->tapm->context, &td);
+    attr.td = tap->thread_domain;
+    if (tap->thread_domain)
+        tap->queue_pd = ibv_alloc_parent_domain(tap->tapm->context, &attr);
+}
+
 /* *inline_bytes: what the device grants. */
 static int create_qp(struct tapm_tap *tap, const struct plan *plan, uint32_t *inline_bytes)
 {
@@ -188,7 +202,6 @@ static int create_qp(struct tapm_tap *tap, const struct plan *plan, uint32_t *in
                 .max_inline_data = INLINE_BYTES},
         .qp_type = IBV_QPT_RAW_PACKET,
         .comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
-        .pd = tap->tapm->pd,
         .send_ops_flags = IBV_QP_EX_WITH_SEND,
     };
 
@@ -196,6 +209,8 @@ static int create_qp(struct tapm_tap *tap, const struct plan *plan, uint32_t *in
         attr.comp_mask |= IBV_QP_INIT_ATTR_CREATE_FLAGS;
         attr.create_flags = IBV_QP_CREATE_CVLAN_STRIPPING;
     }
+    create_thread_domain(tap);
+    attr.pd = tap->queue_pd ? tap->queue_pd : tap->tapm->pd;
     errno = 0;
     tap->qp = ibv_create_qp_ex(tap->tapm->context, &attr);
     if (!tap->qp)
@@ -281,6 +296,10 @@ static void undo(struct tapm_tap *tap, struct hwtap_pool *pool)
 {
     if (tap->qp)
         ibv_destroy_qp(tap->qp);
+    if (tap->queue_pd)
+        ibv_dealloc_pd(tap->queue_pd);
+    if (tap->thread_domain)
+        ibv_dealloc_td(tap->thread_domain);
     if (tap->hwtap)
         hwtap_verbs_flush(tap->hwtap);
     if (tap->tx_cq)

@@ -36,6 +36,8 @@ struct tapm_tap {
     struct ibv_mr *mr;
     struct ibv_cq *rx_cq, *tx_cq;
     struct ibv_qp *qp;
+    struct ibv_td *thread_domain; /* NULL: the provider has none, and locks */
+    struct ibv_pd *queue_pd;      /* in which the queue pair is; tapm->pd's keys hold in it */
     uint32_t pool_bufs, buf_bytes;
     const char *pages; /* static: what kind of pages the buffers are in */
     int numa_node;
