@@ -189,8 +189,6 @@ TEST(Api, SaysWhatIsWrongWithADescription)
 {
     char err[256];
 
-    /* As all tests of this program: what the first NIC is driven by, all are. */
-    ASSERT_EQ(cxemu_drive_set(CXEMU_DRIVE_PUMP), 0);
     ASSERT_EQ(cxemu_nic_add("name=one,wire=none", err, sizeof(err)), 0) << err;
     EXPECT_EQ(cxemu_nic_add("name=one", err, sizeof(err)), -EEXIST);
     EXPECT_NE(std::string(err).find("one"), std::string::npos);

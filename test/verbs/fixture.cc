@@ -15,6 +15,16 @@ namespace verbs
 /* Read once by libibverbs: objects of a device that went may be destroyed (EIO counts as done). */
 static const int allow_destroy = setenv("RDMAV_ALLOW_DISASSOC_DESTROY", "1", 1);
 
+/* For the whole program, whichever test comes first: the first NIC decides for all. */
+class Drive : public ::testing::Environment
+{
+    void SetUp() override
+    {
+        ASSERT_EQ(cxemu_drive_set(CXEMU_DRIVE_PUMP), 0);
+    }
+};
+static const ::testing::Environment *const drive = ::testing::AddGlobalTestEnvironment(new Drive);
+
 bool may_use_raw()
 {
     __user_cap_header_struct hdr = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -314,7 +324,7 @@ void PairTest::SetUp()
 
     if (!may_use_raw())
         GTEST_SKIP() << "RAW_PACKET queue pairs need CAP_NET_RAW: run as root";
-    ASSERT_EQ(cxemu_drive_set(CXEMU_DRIVE_PUMP), 0);
+    ASSERT_NE(drive, nullptr);
     memcpy(a.mac, "\x02\0\0\0\0\x0a", 6);
     memcpy(b.mac, "\x02\0\0\0\0\x0b", 6);
     const std::string wire = ",wire=mem:w" + id;
