@@ -88,6 +88,7 @@ static int take_mac(struct cxemu_spec *spec, const char *value, const struct err
     unsigned b[6];
     int used = 0;
 
+    /* NOLINTNEXTLINE(cert-err34-c): two hexadecimal digits cannot overflow */
     if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
                &used) != 6 ||
         value[used])

@@ -21,10 +21,10 @@ static int grow(struct cxemu_handles *h)
 {
     uint32_t size = h->size ? h->size * 2 : 32;
 
-    struct cxemu_obj **slots = realloc(h->slots, size * sizeof(*slots));
+    struct cxemu_obj **slots = realloc(h->slots, size * sizeof(struct cxemu_obj *));
     if (!slots)
         return -ENOMEM;
-    memset(slots + h->size, 0, (size - h->size) * sizeof(*slots));
+    memset(slots + h->size, 0, (size - h->size) * sizeof(struct cxemu_obj *));
     h->slots = slots;
     h->size = size;
     return 0;

@@ -16,9 +16,9 @@
 #define COMMAND_MAX_BYTES (UINT16_MAX * 8u)
 
 struct command {
-    uint32_t number;
     const char *name;
     cxemu_cmd_fn run; /* NULL: not implemented, answers err */
+    uint32_t number;
     int err;
     uint16_t in_bytes, out_bytes; /* of the core part, at least */
     bool before_open;
