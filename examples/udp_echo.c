@@ -65,8 +65,11 @@ int main(int argc, char **argv)
     int ret = rs_udp_open(app.stack, &local, NULL, &events, &unsent, &udp);
     if (ret < 0)
         fprintf(stderr, "udp_echo: cannot bind port %u: %s\n", options.port, strerror(-ret));
-    else
+    else {
+        printf("echoing UDP on port %u\n", options.port);
+        fflush(stdout);
         ret = app_run(&app);
+    }
     if (unsent > 0)
         fprintf(stderr, "udp_echo: %llu datagrams could not be sent back\n",
                 (unsigned long long)unsent);

@@ -13,6 +13,7 @@
 #include <rawstack/cxemu.h>
 #include <rawstack/rawstack.h>
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -136,6 +137,14 @@ static void tell_how_to_pump(void)
                     "`cxemu run --drive pump ... -- tcp_lat ...`\n");
 }
 
+static void tell_unreached(const struct run *run, struct in_addr remote, int err)
+{
+    char address[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &remote, address, sizeof(address));
+    fprintf(stderr, "tcp_lat: %s: cannot reach the server at %s, port %u: %s\n",
+            run->report.transport, address, run->options->port, strerror(-err));
+}
+
 static int open_run(struct run *run, const struct options *options, enum transport_kind kind,
                     pump_fn pump)
 {
@@ -170,8 +179,7 @@ static int open_run(struct run *run, const struct options *options, enum transpo
     if (ret == 0)
         ret = ping_pong(run, options->warm_up, UINT64_MAX);
     if (ret < 0)
-        fprintf(stderr, "tcp_lat: %s: cannot reach the server: %s\n", run->report.transport,
-                strerror(-ret));
+        tell_unreached(run, remote, ret);
     return ret;
 }
 

@@ -57,6 +57,22 @@ static uint64_t number(struct argp_state *state, const char *option, const char 
     return value;
 }
 
+/* An end alone in its process is meant by whatever is given once; then come the defaults. */
+static void settle(struct options *options)
+{
+    if (!options->both) {
+        if (options->devices[1] == NULL)
+            options->devices[1] = options->devices[0];
+        if (options->kernel_netns[1] == NULL)
+            options->kernel_netns[1] = options->kernel_netns[0];
+        if (options->ips[1].s_addr == htonl(INADDR_ANY))
+            options->ips[1] = options->ips[0];
+    }
+    for (int i = 0; i < 2; i++)
+        if (options->ips[i].s_addr == htonl(INADDR_ANY))
+            options->ips[i].s_addr = htonl(0x0a000001u + (uint32_t)i);
+}
+
 /* "A,B" or "A" into two parts, in place. */
 static void split(char *text, const char *parts[2])
 {
@@ -171,6 +187,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         check(state, options);
+        settle(options);
         return 0;
     default:
         if (key < KEY_BOTH || key > KEY_ADDRESS)
@@ -200,9 +217,7 @@ void options_parse(struct options *options, int argc, char **argv)
         .iterations = 100000,
         .warm_up = 1000,
     };
-    for (int i = 0; i < 2; i++) {
-        options->ips[i].s_addr = htonl(0x0a000001u + (uint32_t)i);
+    for (int i = 0; i < 2; i++)
         options->kernel_ips[i].s_addr = htonl(INADDR_LOOPBACK);
-    }
     argp_parse(&argp, argc, argv, 0, NULL, options);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The kernel's end of an interop test: sockets that follow a script and say what they saw.
 
-usage: peer.py connect HOST PORT [--count N] [--parallel] [--timeout S] STEP...
+usage: peer.py connect HOST PORT [--count N] [--parallel] [--timeout S] [--retry S] STEP...
        peer.py accept PORT [--count N] [--parallel] [--timeout S] STEP...
        peer.py udp HOST PORT [--timeout S] SIZE...
 
@@ -10,9 +10,11 @@ Steps of a connection, in order:
   send:N     N bytes of the pattern, going on where the last send stopped
   recv:N     N bytes, compared with the pattern; recv:eof: until the other end's FIN
   echo:eof   sends back what comes until the FIN; recv's comparison included
+  swap:N     send:N and recv:N at once: both ends may run out of room for what they send
   shutwr     FIN          rst  RST          sleep:S
   rcvbuf:N   a small receive buffer; first, as it acts from the handshake on
 
+`connect` tries again for --retry seconds while the other end refuses or cannot be found.
 `accept` prints READY once it listens. At the end one line tells of all connections together:
   connections=N received=BYTES sent=BYTES mismatches=N errors=NAME,NAME...
 """
@@ -90,6 +92,12 @@ class Peer:
             self.sock.sendall(data)
             self.sent += len(data)
 
+    def swap(self, argument):
+        sender = threading.Thread(target=self.send, args=(argument,))
+        sender.start()
+        self.recv(argument)
+        sender.join()
+
     def shutwr(self, _argument):
         self.sock.shutdown(socket.SHUT_WR)
 
@@ -131,7 +139,7 @@ def set_rcvbuf(sock, steps):
 
 
 def connector(args):
-    def make():
+    def attempt():
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.settimeout(args.timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -142,6 +150,17 @@ def connector(args):
             sock.close()
             raise
         return sock
+
+    def make():
+        end = time.monotonic() + args.retry
+        while True:
+            try:
+                return attempt()
+            except OSError as failure:
+                if time.monotonic() > end or \
+                        failure.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
+                    raise
+            time.sleep(0.1)
     return make
 
 
@@ -210,6 +229,7 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--parallel", action="store_true")
     parser.add_argument("--timeout", type=float, default=60)
+    parser.add_argument("--retry", type=float, default=0)
     parser.add_argument("words", nargs="*")
     args = parser.parse_intermixed_args()
     args.host = None if args.mode == "accept" else args.words.pop(0)

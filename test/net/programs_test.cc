@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The programs as an operator runs them, on an emulated NIC that drives itself: the HTTP server
- * against curl, tapm-verbs beside it, and what they say when something is missing.
+ * against curl, tapm-verbs beside it, the echo servers against kernel sockets, tcp_lat against
+ * itself, and what they say when something is missing.
  */
 #include "lab.h"
 
@@ -29,6 +30,13 @@ class Programs : public testing::Test
 
     /* A program under `cxemu run` in the NIC's namespace, both outputs into its text. */
     std::unique_ptr<Peer> on_nic(const std::string &command);
+    /* The same on any port; `nic` is what --nic gets. */
+    static std::unique_ptr<Peer> on_port(const Namespace &where, const std::string &nic,
+                                         const std::string &command);
+    /* The kernel's end of the wire becomes a second NIC's port. */
+    void make_second_port();
+    /* peer.py from the kernel's host, to its end. */
+    std::unique_ptr<Peer> kernel_peer(const std::vector<std::string> &arguments);
     /* A shell command in a namespace, to its end; its output. */
     static std::string output(const Namespace &where, const std::string &command, int *status);
     /* curl from the kernel's host with these words; its output. */
@@ -69,12 +77,22 @@ void Programs::TearDown()
         run_here("rm -rf " + folder_);
 }
 
+std::unique_ptr<Peer> Programs::on_port(const Namespace &where, const std::string &nic,
+                                        const std::string &command)
+{
+    const std::string line = "exec " CXEMU_PROGRAM " run --nic " + nic + " -- " + command + " 2>&1";
+    return std::make_unique<Peer>(where, std::vector<std::string>{"/bin/sh", "-c", line});
+}
+
 std::unique_ptr<Peer> Programs::on_nic(const std::string &command)
 {
-    const std::string line = std::string("exec " CXEMU_PROGRAM " run --nic name=mlx5_0,"
-                                         "wire=packet:nic,netdev=tap0 -- ") +
-                             command + " 2>&1";
-    return std::make_unique<Peer>(*nic_, std::vector<std::string>{"/bin/sh", "-c", line});
+    return on_port(*nic_, "name=mlx5_0,wire=packet:nic,netdev=tap0", command);
+}
+
+void Programs::make_second_port()
+{
+    kernel_->run("ip addr flush dev eth && ip link set eth arp off && "
+                 "sysctl -qw net.ipv6.conf.eth.disable_ipv6=1");
 }
 
 /* Waits for done(), looking at the program now and then. */
@@ -93,6 +111,22 @@ static bool wait_end(Peer &program, double seconds)
 {
     return wait_for(
         program, [&] { return program.ended(); }, seconds);
+}
+
+/* Waits for a word on the program's output; a program that ended without it is a failure. */
+static void expect_says(Peer &program, const char *word)
+{
+    auto said = [&] { return program.text().find(word) != std::string::npos; };
+    wait_for(
+        program, [&] { return said() || program.ended(); }, 20);
+    EXPECT_TRUE(said()) << "no '" << word << "' in: " << program.text();
+}
+
+std::unique_ptr<Peer> Programs::kernel_peer(const std::vector<std::string> &arguments)
+{
+    auto peer = std::make_unique<Peer>(*kernel_, peer_script(arguments));
+    EXPECT_TRUE(wait_end(*peer, 60));
+    return peer;
 }
 
 std::string Programs::output(const Namespace &where, const std::string &command, int *status)
@@ -220,6 +254,100 @@ TEST_F(Programs, TapmVerbsShowsWhatTheServerHolds)
     EXPECT_NE(text.find("tcp_passive_opens"), std::string::npos) << text;
     output(*nic_, TAPM_VERBS " nonsense 2>&1", &status);
     EXPECT_NE(status, 0);
+}
+
+/* The last by a client whose small buffer makes the echo wait; then one that resets, which must not
+ * end the server. */
+TEST_F(Programs, EchoAnswersAKernelClient)
+{
+    auto echo = on_nic(std::string(ECHO) + " mlx5_0 10.77.0.2 7");
+    const std::string sizes[] = {"1", "1460", "5000000"};
+    for (const std::string &size : sizes) {
+        auto peer = kernel_peer({"connect", "10.77.0.2", "7", "--retry", "10", "rcvbuf:20000",
+                                 "swap:" + size, "shutwr", "recv:eof"});
+        EXPECT_EQ(peer->text(),
+                  "connections=1 received=" + size + " sent=" + size + " mismatches=0 errors=\n");
+    }
+    kernel_peer({"connect", "10.77.0.2", "7", "send:100000", "rst"});
+    auto peer = kernel_peer({"connect", "10.77.0.2", "7", "send:10", "recv:10"});
+    EXPECT_EQ(peer->number("received"), 10) << peer->text() << echo->text();
+    echo->update();
+    EXPECT_FALSE(echo->ended()) << echo->text();
+}
+
+TEST_F(Programs, EchoNamesWhatIsWrong)
+{
+    static const struct {
+        const char *arguments, *word;
+    } cases[] = {
+        {"", "usage"},
+        {"mlx5_0 10.77.0.256 7", "usage"},
+        {"mlx5_0 10.77.0.2 seven", "usage"},
+        {"mlx5_0 10.77.0.2 65543", "usage"},
+        {"mlx5_7 10.77.0.2 7", "mlx5_7"},
+    };
+    for (const auto &bad : cases) {
+        auto echo = on_nic(std::string(ECHO) + " " + bad.arguments);
+        ASSERT_TRUE(wait_end(*echo, 20)) << bad.arguments;
+        EXPECT_EQ(echo->exit_status(), 1) << bad.arguments;
+        EXPECT_NE(echo->text().find(bad.word), std::string::npos) << echo->text();
+    }
+}
+
+TEST_F(Programs, UdpEchoAnswersAKernelClient)
+{
+    auto echo = on_nic(std::string(UDP_ECHO) + " --device mlx5_0 --ip 10.77.0.2/24");
+    expect_says(*echo, "echoing");
+    auto peer = kernel_peer({"udp", "10.77.0.2", "7", "0", "1", "64", "1472"});
+    EXPECT_EQ(peer->number("connections"), 4) << peer->text();
+    EXPECT_EQ(peer->number("received"), 0 + 1 + 64 + 1472) << peer->text();
+    EXPECT_EQ(peer->number("mismatches"), 0);
+    EXPECT_EQ(peer->word("errors"), "");
+    echo->send_signal(SIGTERM);
+    EXPECT_TRUE(wait_end(*echo, 10));
+    EXPECT_EQ(echo->exit_status(), 0) << echo->text();
+}
+
+/* Two processes, each with a NIC of its own, on the ends of one veth. */
+TEST_F(Programs, TcpLatServerAnswersTcpLatClient)
+{
+    make_second_port();
+    auto server = on_port(*nic_, "name=mlx5_0,wire=packet:nic,mac=02:00:00:00:00:02",
+                          std::string(TCP_LAT) + " -d mlx5_0 --ip 10.79.0.2/24");
+    expect_says(*server, "server on port");
+    auto client = on_port(*kernel_, "name=mlx5_0,wire=packet:eth,mac=02:00:00:00:00:01",
+                          std::string(TCP_LAT) + " -d mlx5_0 --ip 10.79.0.1/24 -n 300 --warmup 20 "
+                                                 "--json 10.79.0.2");
+    ASSERT_TRUE(wait_end(*client, 60)) << client->text();
+    EXPECT_EQ(client->exit_status(), 0) << client->text();
+    EXPECT_NE(client->text().find("\"iterations\": 300,"), std::string::npos) << client->text();
+    EXPECT_TRUE(wait_end(*server, 20)) << "it ends when its client has gone";
+    EXPECT_EQ(server->exit_status(), 0) << server->text();
+}
+
+TEST_F(Programs, TcpLatServerAnswersAKernelClient)
+{
+    auto server = on_nic(std::string(TCP_LAT) + " -d mlx5_0 --ip 10.77.0.2/24");
+    expect_says(*server, "server on port");
+    int status;
+    std::string text =
+        output(*kernel_, TCP_LAT " --transport kernel -n 300 --warmup 20 10.77.0.2 2>&1", &status);
+    EXPECT_EQ(status, 0) << text;
+    EXPECT_TRUE(wait_end(*server, 20)) << "it ends when its client has gone";
+    EXPECT_EQ(server->exit_status(), 0) << server->text();
+}
+
+/* Nobody has the address; somebody has it and does not listen. */
+TEST_F(Programs, TcpLatClientSaysThatNobodyAnswers)
+{
+    for (const char *address : {"10.77.0.9", "10.77.0.1"}) {
+        auto client = on_nic(std::string(TCP_LAT) + " --ip 10.77.0.2/24 -n 10 " + address);
+        ASSERT_TRUE(wait_end(*client, 20)) << "it hangs";
+        EXPECT_EQ(client->exit_status(), 1);
+        EXPECT_NE(client->text().find("cannot reach the server"), std::string::npos)
+            << client->text();
+        EXPECT_NE(client->text().find(address), std::string::npos) << client->text();
+    }
 }
 
 /* Each message names what is missing. */
