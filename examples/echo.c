@@ -112,8 +112,9 @@ static int fail(const char *what, const char *why)
 int main(int argc, char **argv)
 {
     struct rs_stack_config config = {.prefix_len = 24, .ip.family = RS_FAMILY_IPV4};
-    const int port_number = argc == 4 ? atoi(argv[3]) : 0;
-    if (port_number < 1 || port_number > UINT16_MAX ||
+    char *rest = "";
+    const unsigned long tcp_port = argc == 4 ? strtoul(argv[3], &rest, 10) : 0;
+    if (tcp_port < 1 || tcp_port > UINT16_MAX || *rest != '\0' ||
         inet_pton(AF_INET, argv[2], config.ip.bytes) != 1)
         return fail("usage", "echo DEVICE A.B.C.D PORT");
 
@@ -134,7 +135,7 @@ int main(int argc, char **argv)
     config.now_ns = rs_clock_now_ns();
     struct rs_stack *stack;
     struct rs_tcp_listener *listener;
-    const struct rs_endpoint local = {.port = (uint16_t)port_number};
+    const struct rs_endpoint local = {.port = (uint16_t)tcp_port};
     int ret = getrandom(config.secret, sizeof(config.secret), 0) == sizeof(config.secret) ? 0 : -1;
     if (ret < 0 || (ret = rs_stack_create(&config, &stack)) < 0 ||
         (ret = rs_tcp_listen(stack, &local, &events, NULL, &listener)) < 0)

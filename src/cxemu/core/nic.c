@@ -50,9 +50,10 @@ int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item)
 
     if (*count == *room) {
         uint32_t more = *room ? *room * 2 : FIRST_ROOM;
-        items = realloc(items, more * sizeof(*items));
-        if (!items)
+        void **grown = realloc(items, more * sizeof(*items));
+        if (!grown)
             return -ENOMEM;
+        items = grown;
         memcpy(array, &items, sizeof(items));
         *room = more;
     }

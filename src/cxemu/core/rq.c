@@ -108,13 +108,10 @@ static const struct mlx5_wqe_data_seg *entry_at(const struct cxemu_qp *qp, uint1
 
 static void copy_out(struct shape *shape, uint8_t *to, uint32_t len)
 {
-    struct source *src = shape->sources;
+    for (uint32_t i = 0; len && i < shape->count; i++) {
+        struct source *src = &shape->sources[i];
+        uint32_t n = RS_MIN(len, src->len); /* 0 of one that is used up */
 
-    while (len) {
-        uint32_t n;
-        while (!src->len)
-            src++;
-        n = RS_MIN(len, src->len);
         memcpy(to, src->at, n);
         src->at += n;
         src->len -= n;
