@@ -91,11 +91,13 @@ EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, off6
 EXPORT int close(int fd)
 {
     bool may_be = cxemu_open_may_be(fd);
-    int rc = raw_close(fd);
 
+    if (may_be)
+        cxemu_registry_closing(fd);
+    int rc = raw_close(fd);
     if (may_be) {
         int saved = errno;
-        cxemu_registry_closed(fd);
+        cxemu_registry_closed();
         errno = saved;
     }
     return rc;

@@ -158,9 +158,13 @@ static void sweep(bool force)
     }
 }
 
-void cxemu_registry_closed(int fd)
+void cxemu_registry_closing(int fd)
 {
     note_fd(fd, false);
+}
+
+void cxemu_registry_closed(void)
+{
     if (!atomic_load(&detached))
         sweep(false);
 }

@@ -31,7 +31,10 @@ struct cxemu_ctx *cxemu_open_ctx(const struct cxemu_open *open); /* NULL in a fo
 dev_t cxemu_open_rdev(const struct cxemu_open *open);
 /* Was fd seen as a command descriptor before? No system call is made: for write(2). */
 bool cxemu_open_may_be(int fd);
-/* A descriptor that may have been one was closed: contexts without descriptors go. */
-void cxemu_registry_closed(int fd);
+/* Around the close of a descriptor that may be one. Before: the number is forgotten while it is
+ * still taken, so that a thread which gets it anew keeps its note. After: contexts without
+ * descriptors go. */
+void cxemu_registry_closing(int fd);
+void cxemu_registry_closed(void);
 
 #endif
