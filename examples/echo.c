@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     int ret = getrandom(config.secret, sizeof(config.secret), 0) == sizeof(config.secret) ? 0 : -1;
     if (ret < 0 || (ret = rs_stack_create(&config, &stack)) < 0 ||
         (ret = rs_tcp_listen(stack, &local, &events, NULL, &listener)) < 0)
-        return fail(argv[2], strerror(-ret));
+        return fail(strerror(-ret), tapm_error(tapm)); /* who has the address, if somebody has */
 
     while ((ret = rs_stack_poll(stack, rs_clock_now_ns())) >= 0)
         ;

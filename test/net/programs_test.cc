@@ -268,6 +268,10 @@ TEST_F(Programs, EchoAnswersAKernelClient)
         EXPECT_EQ(peer->text(),
                   "connections=1 received=" + size + " sent=" + size + " mismatches=0 errors=\n");
     }
+    int status;
+    std::string second =
+        output(*nic_, CXEMU_PROGRAM " run -- " ECHO " mlx5_0 10.77.0.2 7 2>&1", &status);
+    EXPECT_NE(second.find("echo["), std::string::npos) << "who has the address? " << second;
     kernel_peer({"connect", "10.77.0.2", "7", "send:100000", "rst"});
     auto peer = kernel_peer({"connect", "10.77.0.2", "7", "send:10", "recv:10"});
     EXPECT_EQ(peer->number("received"), 10) << peer->text() << echo->text();
