@@ -17,46 +17,18 @@ static void on_datagram(struct rs_udp *udp, const struct rs_udp_datagram *datagr
         ++*unsent; /* UDP promises nothing; the count is told at the end */
 }
 
-struct options {
-    struct app_options app;
-    uint16_t port;
-};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-    struct options *options = state->input;
-    char *end;
-    unsigned long number;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->app;
-        return 0;
-    case 'p':
-        number = strtoul(arg, &end, 10);
-        if (*end != '\0' || number < 1 || number > UINT16_MAX)
-            argp_error(state, "--port: '%s' is not 1 to 65535", arg);
-        options->port = (uint16_t)number;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
 int main(int argc, char **argv)
 {
-    static const struct argp_option option_table[] = {
-        {"port", 'p', "PORT", 0, "UDP port (default: 7)", 0},
-        {0},
-    };
     static const struct argp_child children[] = {{&app_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
-        option_table, parse_option, NULL, "Echoes UDP datagrams from a stack of its own.",
-        children,     NULL,         NULL};
-    struct options options = {.port = ECHO_PORT};
+        .doc = "Echoes UDP datagrams from a stack of its own.",
+        .children = children,
+    };
+    struct app_options options = {.port = ECHO_PORT};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
     struct app app;
-    if (app_open(&options.app, &app) < 0)
+    if (app_open(&options, &app) < 0)
         return EXIT_FAILURE;
     static const struct rs_udp_events events = {.on_datagram = on_datagram};
     const struct rs_endpoint local = {.port = options.port};

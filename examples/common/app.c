@@ -86,6 +86,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         else
             argp_error(state, "--address: '%s' is neither own nor shared", arg);
         return 0;
+    case 'p':
+        number = strtoul(arg, &end, 10);
+        if (*end != '\0' || number < 1 || number > UINT16_MAX)
+            argp_error(state, "--port: '%s' is not 1 to 65535", arg);
+        options->port = (uint16_t)number;
+        return 0;
     case 'S':
         options->spin = true;
         return 0;
@@ -103,6 +109,7 @@ static const struct argp_option option_table[] = {
      "own: the address is the stack's alone; shared: the kernel has it too and keeps what no "
      "rule claims (default: own)",
      0},
+    {"port", 'p', "PORT", 0, "port that is served (default: the service's usual one)", 0},
     {"spin", 'S', NULL, 0, "poll without ever giving the core away", 0},
     {0},
 };

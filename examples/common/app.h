@@ -22,6 +22,7 @@ struct app_options {
     uint8_t prefix_len;   /* 0: the netdev's, or 24 */
     struct rs_ip gateway; /* family NONE: none */
     uint16_t vlan_id;     /* 0: untagged */
+    uint16_t port;        /* that the program serves; its default is the program's */
     enum rs_address_mode address_mode;
     bool spin; /* never give the core away */
 };
@@ -40,8 +41,8 @@ struct app {
     uint64_t snapshot_due_ns;                     /* poll thread */
 };
 
-/* Options --device --ip --gateway --vlan --address --spin, as a child of a program's argp. Its
- * input is a struct app_options. */
+/* Options --device --ip --gateway --vlan --address --port --spin, whole or as a child of a
+ * program's argp. Its input is a struct app_options. */
 extern const struct argp app_argp;
 
 /* Parses dotted IPv4, with a prefix length after a slash where `prefix_len` is not NULL. */

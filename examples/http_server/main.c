@@ -295,23 +295,14 @@ static const struct rs_tcp_events events = {
 struct options {
     struct app_options app;
     const char *root;
-    uint16_t port;
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
-    char *end;
-    unsigned long number;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->app;
-        return 0;
-    case 'p':
-        number = strtoul(arg, &end, 10);
-        if (*end != '\0' || number < 1 || number > UINT16_MAX)
-            argp_error(state, "--port: '%s' is not 1 to 65535", arg);
-        options->port = (uint16_t)number;
         return 0;
     case 'r':
         options->root = arg;
@@ -328,16 +319,17 @@ static int serve_files(const struct options *options)
         fprintf(stderr, "http_server: %s: %s\n", options->root, strerror(-ret));
         return ret;
     }
-    const struct rs_endpoint local = {.port = options->port};
+    const struct rs_endpoint local = {.port = options->app.port};
     ret = rs_tcp_listen(server.app.stack, &local, &events, NULL, &server.listener);
     if (ret < 0) {
-        fprintf(stderr, "http_server: cannot listen on port %u: %s\n", options->port,
+        fprintf(stderr, "http_server: cannot listen on port %u: %s\n", options->app.port,
                 strerror(-ret));
         file_cache_fini(&server.files);
         return ret;
     }
     printf("serving %s on http://%u.%u.%u.%u:%u/\n", options->root, server.app.ip.bytes[0],
-           server.app.ip.bytes[1], server.app.ip.bytes[2], server.app.ip.bytes[3], options->port);
+           server.app.ip.bytes[1], server.app.ip.bytes[2], server.app.ip.bytes[3],
+           options->app.port);
     fflush(stdout);
     return app_run(&server.app);
 }
@@ -345,7 +337,6 @@ static int serve_files(const struct options *options)
 int main(int argc, char **argv)
 {
     static const struct argp_option option_table[] = {
-        {"port", 'p', "PORT", 0, "TCP port (default: 80)", 0},
         {"root", 'r', "FOLDER", 0, "serve files below this folder (default: .)", 0},
         {0},
     };
@@ -353,7 +344,7 @@ int main(int argc, char **argv)
     const struct argp argp = {
         option_table, parse_option, NULL, "Serves files over HTTP from a stack of its own.",
         children,     NULL,         NULL};
-    struct options options = {.root = ".", .port = DEFAULT_PORT};
+    struct options options = {.root = ".", .app.port = DEFAULT_PORT};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
 
     if (app_open(&options.app, &server.app) < 0)

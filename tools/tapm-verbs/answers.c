@@ -100,3 +100,23 @@ void print_json(struct json_object *document)
                                         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(document);
 }
+
+int answers_print(const struct options *options, const char *what,
+                  void (*print)(const struct options *options, struct json_object *answer))
+{
+    struct json_object *answers = answers_get(options, what);
+
+    if (!answers)
+        return EXIT_ERROR;
+    size_t n = json_object_array_length(answers);
+    if (options->json && n > 0) {
+        struct json_object *document = json_object_new_object();
+        json_object_object_add(document, "processes", answers);
+        print_json(document);
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < n; i++)
+        print(options, json_object_array_get_idx(answers, i));
+    json_object_put(answers);
+    return n > 0 ? EXIT_OK : answers_none(options);
+}

@@ -39,35 +39,26 @@ static void print_rules(struct json_object *taps)
     table_print(table, 2);
 }
 
+static void print_answer(const struct options *options, struct json_object *answer)
+{
+    struct json_object *taps = member_of(answer, "taps");
+    char process[128];
+
+    (void)options;
+    process_of(answer, process, sizeof(process));
+    printf("%s on %s port %s, netdev %s, link %s\n", process, text_of(answer, "device"),
+           text_of(answer, "port"),
+           text_of(answer, "netdev")[0] != '\0' ? text_of(answer, "netdev") : "-",
+           text_of(answer, "link"));
+    if (taps && json_object_array_length(taps) > 0) {
+        print_taps(taps);
+        print_rules(taps);
+    } else {
+        puts("  no taps");
+    }
+}
+
 int command_show(const struct options *options)
 {
-    struct json_object *answers = answers_get(options, "show");
-
-    if (!answers)
-        return EXIT_ERROR;
-    size_t n = json_object_array_length(answers);
-    if (options->json && n > 0) {
-        struct json_object *document = json_object_new_object();
-        json_object_object_add(document, "processes", answers);
-        print_json(document);
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *answer = json_object_array_get_idx(answers, i);
-        struct json_object *taps = member_of(answer, "taps");
-        char process[128];
-        process_of(answer, process, sizeof(process));
-        printf("%s on %s port %s, netdev %s, link %s\n", process, text_of(answer, "device"),
-               text_of(answer, "port"),
-               text_of(answer, "netdev")[0] != '\0' ? text_of(answer, "netdev") : "-",
-               text_of(answer, "link"));
-        if (taps && json_object_array_length(taps) > 0) {
-            print_taps(taps);
-            print_rules(taps);
-        } else {
-            puts("  no taps");
-        }
-    }
-    json_object_put(answers);
-    return n > 0 ? EXIT_OK : answers_none(options);
+    return answers_print(options, "show", print_answer);
 }

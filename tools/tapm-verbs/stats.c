@@ -76,19 +76,5 @@ static void print_answer(const struct options *options, struct json_object *answ
 
 int command_stats(const struct options *options)
 {
-    struct json_object *answers = answers_get(options, "stats");
-
-    if (!answers)
-        return EXIT_ERROR;
-    size_t n = json_object_array_length(answers);
-    if (options->json && n > 0) {
-        struct json_object *document = json_object_new_object();
-        json_object_object_add(document, "processes", answers);
-        print_json(document);
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < n; i++)
-        print_answer(options, json_object_array_get_idx(answers, i));
-    json_object_put(answers);
-    return n > 0 ? EXIT_OK : answers_none(options);
+    return answers_print(options, "stats", print_answer);
 }

@@ -37,6 +37,9 @@ int command_stats(const struct options *options);
 struct json_object *answers_get(const struct options *options, const char *what);
 /* Says that no process answers, and what to do. Returns EXIT_NO_PROCESS. */
 int answers_none(const struct options *options);
+/* Asks for `what` and prints each answer by `print`, or all as one JSON document. An exit code. */
+int answers_print(const struct options *options, const char *what,
+                  void (*print)(const struct options *options, struct json_object *answer));
 
 /* Members, or a plain default when there is none of that name or type. */
 const char *text_of(struct json_object *object, const char *name);
