@@ -43,11 +43,37 @@ need_netns() {
         "modprobe tun, or give the container /dev/net/tun"
 }
 
+# need_writable_build PRESET: an earlier run as root leaves files that others cannot replace.
+need_writable_build() {
+    [ "$(id -u)" != 0 ] || return 0
+    local top="$RAWSTACK_ROOT/build" found=
+    if [ ! -e "$top" ]; then
+        [ -w "$RAWSTACK_ROOT" ] || found=$RAWSTACK_ROOT
+    elif [ ! -w "$top" ]; then
+        found=$top
+    else
+        found=$(find "$top" -mindepth 1 \( -path "$top/$1" -o -path "$top/$1/*" -o \
+            -path "$top/$1*.log" \) \( -type f -o -type d \) ! -writable -print -quit)
+    fi
+    [ -z "$found" ] ||
+        die "$(id -un) may not write to $found, which belongs to $(stat -c %U "$found")" \
+            "run this in a copy of the tree that $(id -un) owns; or as root: rm -r build"
+}
+
+# have_ccache: installed, and with a folder that this user may fill; else it fails each compilation.
+have_ccache() {
+    local folder
+    command -v ccache >/dev/null || return 1
+    folder=$(ccache --get-config cache_dir 2>/dev/null) && mkdir -p "$folder" 2>/dev/null &&
+        [ -w "$folder" ]
+}
+
 # configure_and_build PRESET [TARGET...]: quick when nothing has changed. ccache where it is installed.
 configure_and_build() {
     local preset=$1
     shift
-    if command -v ccache >/dev/null; then
+    need_writable_build "$preset"
+    if have_ccache; then
         export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
     fi
     local log="$RAWSTACK_ROOT/build/$preset.log"
