@@ -26,8 +26,17 @@ static std::string add_nics()
     return why;
 }
 
+static bool have_net_raw()
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {};
+    return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & 1u << CAP_NET_RAW);
+}
+
 void NicTest::SetUp()
 {
+    if (!have_net_raw())
+        GTEST_SKIP() << "needs CAP_NET_RAW: raw packet queue pairs";
     std::string why = add_nics();
     ASSERT_EQ("", why);
     char name[] = "/tmp/rawstack-nic.XXXXXX";
