@@ -180,7 +180,8 @@ static void ask(struct rs_stack *stack, struct neighbour *n)
 {
     n->tries++;
     rs_arp_request(stack, n->ip, n->state == PROBE ? &n->mac : NULL);
-    arm(stack, n, RS_NEIGHBOUR_RETRY_NS);
+    bool is_last = n->state == INCOMPLETE && n->tries >= RS_NEIGHBOUR_TRIES;
+    arm(stack, n, is_last ? RS_NEIGHBOUR_LAST_WAIT_NS : RS_NEIGHBOUR_RETRY_NS);
 }
 
 static void on_timer(struct rs_timer *timer, void *ctx)

@@ -26,8 +26,10 @@ struct rs_neighbours;
 #define RS_NEIGHBOUR_PARKED_MAX 64u  /* packets at one neighbour: one whole 64 KiB datagram */
 #define RS_NEIGHBOURS_PARKED    512u /* packets at all neighbours */
 
-#define RS_NEIGHBOUR_RETRY_NS     1000000000ull  /* RFC 1122 2.3.2.1: at most one a second */
-#define RS_NEIGHBOUR_TRIES        3u             /* of each kind, broadcast and unicast */
+#define RS_NEIGHBOUR_RETRY_NS 1000000000ull /* RFC 1122 2.3.2.1: at most one a second */
+#define RS_NEIGHBOUR_LAST_WAIT_NS \
+    900000000ull                     /* so that a SYN's second repeat, after 3 s, sees it */
+#define RS_NEIGHBOUR_TRIES        3u /* of each kind, broadcast and unicast */
 #define RS_NEIGHBOUR_FAILED_NS    3000000000ull  /* how long a failure is remembered */
 #define RS_NEIGHBOUR_REACHABLE_NS 30000000000ull /* RFC 4861 10, REACHABLE_TIME */
 #define RS_NEIGHBOUR_DELAY_NS     5000000000ull  /* RFC 4861 10, DELAY_FIRST_PROBE_TIME */

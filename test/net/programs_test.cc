@@ -348,6 +348,7 @@ TEST_F(Programs, TcpLatClientSaysThatNobodyAnswers)
         auto client = on_nic(std::string(TCP_LAT) + " --ip 10.77.0.2/24 -n 10 " + address);
         ASSERT_TRUE(wait_end(*client, 20)) << "it hangs";
         EXPECT_EQ(client->exit_status(), 1);
+        EXPECT_EQ(client->text().find("timed out"), std::string::npos) << client->text();
         EXPECT_NE(client->text().find("cannot reach the server"), std::string::npos)
             << client->text();
         EXPECT_NE(client->text().find(address), std::string::npos) << client->text();
