@@ -11,14 +11,16 @@
 extern "C" {
 #endif
 
-#define RS_ETHER_BYTES      14u
-#define RS_ETHER_VLAN_BYTES 4u
-#define RS_ETHER_MIN_FRAME  60u /* without FCS: shorter ones are padded by the sender */
+#define RS_ETHER_BYTES       14u
+#define RS_ETHER_VLAN_BYTES  4u
+#define RS_ETHER_ADDRS_BYTES 12u /* both addresses: a tag, else the type, comes after them */
+#define RS_ETHER_MIN_FRAME   60u /* without FCS: shorter ones are padded by the sender */
 
 #define RS_ETHERTYPE_IPV4 0x0800u
 #define RS_ETHERTYPE_ARP  0x0806u
 #define RS_ETHERTYPE_VLAN 0x8100u
 #define RS_ETHERTYPE_IPV6 0x86ddu
+#define RS_ETHERTYPE_QINQ 0x88a8u /* service tag, IEEE 802.1ad */
 
 #define RS_VLAN_ID_MASK 0x0fffu /* of the tag control information; 0: priority tag, no VLAN */
 

@@ -6,6 +6,7 @@
 #include "cxemu/core/device.h"
 
 #include "cxemu/core/netdev.h"
+#include "wire/ether.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -16,7 +17,6 @@
 
 enum {
     FIRST_NUMBER = 0x40, /* QP numbers 0 and 1 are special in InfiniBand */
-    ETH_HLEN_VLAN = 14 + 4,
     FIRST_ROOM = 16,
     YIELDS_MAX = 100,
 };
@@ -133,7 +133,7 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
         goto release;
     nic->attr = *attr;
     nic->wire = attr->wire;
-    nic->frame_max = attr->mtu_bytes + ETH_HLEN_VLAN;
+    nic->frame_max = attr->mtu_bytes + RS_ETHER_BYTES + RS_ETHER_VLAN_BYTES;
     nic->next_number = FIRST_NUMBER;
     nic->link_admin = true;
     if (attr->netdev_fd >= 0) {

@@ -138,7 +138,6 @@ struct cxemu_qp_attr {
 RS_MUST_USE int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr,
                                 struct cxemu_qp **out);
 uint32_t cxemu_qp_number(const struct cxemu_qp *qp);
-uint32_t cxemu_rq_number(const struct cxemu_qp *qp);
 uint32_t cxemu_sq_number(const struct cxemu_qp *qp);
 /* The transition is already judged legal by uverbs/. To RESET: indices back to 0, doorbell records
  * cleared by libmlx5. To ERR: outstanding entries complete with flush errors. */

@@ -8,6 +8,7 @@
 
 #include "base/order.h"
 #include "wire/checksum.h"
+#include "wire/ipv4.h"
 #include "wire/packet.h"
 
 #include <assert.h>
@@ -33,8 +34,6 @@ enum {
     TCP_CWR = 0x80,
     UDP_HLEN = 8,
     UDP_LEN_AT = 4,
-    PROTO_TCP = 6,
-    PROTO_UDP = 17,
 };
 
 /* The kernel left the pseudo header's sum in the checksum field: adding up from csum_start, field
@@ -64,7 +63,7 @@ static int gso_begin(struct cxemu_offload *o, const struct cxemu_vnet_hdr *hdr)
         !pkt.payload_off || !hdr->gso_size)
         return -EINVAL;
     o->is_tcp = type != CXEMU_VNET_GSO_UDP_L4;
-    if (pkt.ip_proto != (o->is_tcp ? PROTO_TCP : PROTO_UDP))
+    if (pkt.ip_proto != (o->is_tcp ? RS_IPPROTO_TCP : RS_IPPROTO_UDP))
         return -EINVAL;
     o->ip_version = pkt.ip_version;
     o->l3 = (uint16_t)pkt.l3_off;

@@ -9,6 +9,7 @@
 
 #include "base/order.h"
 #include "cxemu/core/offload.h"
+#include "wire/ether.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,12 +22,9 @@ enum {
     RX_BATCH = 32,
     SEGMENT_SLOTS = 64,
     SLOT_BYTES = 9216,
-    VLAN_HLEN = 4,
-    MAC_BYTES = 12,
     ETH_HDR_BYTES = 14,
     HEADROOM = 16, /* a tag is put back before the frame's start */
     SUPER_FRAME_MAX = 65536 + CXEMU_L2_MAX,
-    TPID_CVLAN = 0x8100,
 };
 
 static_assert((int)SLOT_BYTES >= (int)CXEMU_FRAME_MAX, "a slot holds any frame");
@@ -104,7 +102,8 @@ static void read_tag(struct cxemu_packet_rx *rx, struct msghdr *h)
         memcpy(&aux, CMSG_DATA(c), sizeof(aux));
         if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
             return;
-        rx->tag_tpid = (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) ? aux.tp_vlan_tpid : TPID_CVLAN;
+        rx->tag_tpid =
+            (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) ? aux.tp_vlan_tpid : RS_ETHERTYPE_VLAN;
         rx->tag_tci = aux.tp_vlan_tci;
     }
 }
@@ -112,10 +111,10 @@ static void read_tag(struct cxemu_packet_rx *rx, struct msghdr *h)
 /* Moves the addresses four bytes to the front and writes the tag behind them. */
 static uint8_t *put_tag(const struct cxemu_packet_rx *rx, uint8_t *frame)
 {
-    memmove(frame - VLAN_HLEN, frame, MAC_BYTES);
-    rs_put_be16(frame + MAC_BYTES - VLAN_HLEN, rx->tag_tpid);
-    rs_put_be16(frame + MAC_BYTES - VLAN_HLEN + 2, rx->tag_tci);
-    return frame - VLAN_HLEN;
+    memmove(frame - RS_ETHER_VLAN_BYTES, frame, RS_ETHER_ADDRS_BYTES);
+    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES - RS_ETHER_VLAN_BYTES, rx->tag_tpid);
+    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES - RS_ETHER_VLAN_BYTES + 2, rx->tag_tci);
+    return frame - RS_ETHER_VLAN_BYTES;
 }
 
 /* Tag and padding; at has room for both. */
@@ -123,7 +122,7 @@ static struct cxemu_frame finish(const struct cxemu_packet_rx *rx, uint8_t *at, 
 {
     if (rx->tag_tpid) {
         at = put_tag(rx, at);
-        len += VLAN_HLEN;
+        len += RS_ETHER_VLAN_BYTES;
     }
     if (len < CXEMU_FRAME_MIN) {
         memset(at + len, 0, CXEMU_FRAME_MIN - len);
@@ -134,7 +133,7 @@ static struct cxemu_frame finish(const struct cxemu_packet_rx *rx, uint8_t *at, 
 
 static void next_segment(struct cxemu_packet_rx *rx, struct cxemu_frame *out)
 {
-    uint8_t *at = rx->slots[rx->slots_used++] + VLAN_HLEN;
+    uint8_t *at = rx->slots[rx->slots_used++] + RS_ETHER_VLAN_BYTES;
     uint32_t len = cxemu_offload_next_len(&rx->offload);
 
     rx->in_segments = cxemu_offload_next(&rx->offload, at);
@@ -143,7 +142,7 @@ static void next_segment(struct cxemu_packet_rx *rx, struct cxemu_frame *out)
 
 static bool is_too_long(const struct cxemu_packet_rx *rx, uint32_t len)
 {
-    return len + (rx->tag_tpid ? VLAN_HLEN : 0) > CXEMU_FRAME_MAX;
+    return len + (rx->tag_tpid ? RS_ETHER_VLAN_BYTES : 0) > CXEMU_FRAME_MAX;
 }
 
 /* One message. True: out holds a frame; false: none came of it directly. */

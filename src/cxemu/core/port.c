@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum {
-    ETH_HLEN = 14,
     BURST = 32,
 };
 

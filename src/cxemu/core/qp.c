@@ -77,11 +77,6 @@ uint32_t cxemu_qp_number(const struct cxemu_qp *qp)
     return qp->attr.sq_wqebb_count ? qp->sq_number : qp->rq_number;
 }
 
-uint32_t cxemu_rq_number(const struct cxemu_qp *qp)
-{
-    return qp->rq_number;
-}
-
 uint32_t cxemu_sq_number(const struct cxemu_qp *qp)
 {
     return qp->sq_number;

@@ -13,6 +13,9 @@
 
 #include "base/attr.h"
 #include "base/order.h"
+#include "wire/ether.h"
+#include "wire/ipv4.h"
+#include "wire/tcp.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -23,10 +26,7 @@
 enum {
     DB_RQ = 0, /* of the doorbell record */
     SEG_SHIFT = 4,
-    MAC_BYTES = 12,
-    VLAN_HLEN = 4,
     FCS_BYTES = 4,
-    TPID_CVLAN = 0x8100,
     SOURCES_MAX = 3,
 };
 
@@ -40,8 +40,6 @@ enum {
     CQE_L4_UDP = 2,
     CQE_L4_TCP_ACK_NO_DATA = 3,
     CQE_L4_TCP_ACK_AND_DATA = 4,
-    TCP_ACK = 0x10,
-    PROTO_TCP = 6,
 };
 
 static_assert(sizeof(struct mlx5_wqe_data_seg) == 1 << SEG_SHIFT, "PRM: data segment");
@@ -84,10 +82,10 @@ static void shape_frame(const struct cxemu_qp *qp, const struct cxemu_rx_frame *
     shape->count = 0;
     shape->len = 0;
     shape->stripped = qp->attr.vlan_strip && frame->pkt.has_vlan &&
-                      rs_get_be16(frame->data + MAC_BYTES) == TPID_CVLAN;
+                      rs_get_be16(frame->data + RS_ETHER_ADDRS_BYTES) == RS_ETHERTYPE_VLAN;
     if (shape->stripped) {
-        const uint32_t rest = MAC_BYTES + VLAN_HLEN;
-        add_source(shape, frame->data, MAC_BYTES);
+        const uint32_t rest = RS_ETHER_ADDRS_BYTES + RS_ETHER_VLAN_BYTES;
+        add_source(shape, frame->data, RS_ETHER_ADDRS_BYTES);
         add_source(shape, frame->data + rest, frame->len - rest);
     } else {
         add_source(shape, frame->data, frame->len);
@@ -150,9 +148,9 @@ static uint8_t l4_header_type(const struct cxemu_rx_frame *frame)
 
     if (!pkt->has_ports || pkt->is_fragment)
         return 0;
-    if (pkt->ip_proto != PROTO_TCP)
+    if (pkt->ip_proto != RS_IPPROTO_TCP)
         return CQE_L4_UDP;
-    if (!(pkt->tcp_flags & TCP_ACK))
+    if (!(pkt->tcp_flags & RS_TCP_ACK))
         return CQE_L4_TCP_NO_ACK;
     return pkt->payload_off < pkt->l3_off + pkt->l3_len ? CQE_L4_TCP_ACK_AND_DATA
                                                         : CQE_L4_TCP_ACK_NO_DATA;

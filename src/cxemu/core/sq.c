@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/order.h"
+#include "wire/ether.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -24,11 +25,6 @@ enum {
     WQE_BYTES_MAX = DS_MASK * OCTOWORD,
     PIECES_MAX = DS_MASK + 1,
     ETH_SEG_AT = sizeof(struct mlx5_wqe_ctrl_seg),
-    ETH_HLEN = 14,
-    MAC_BYTES = 12,
-    VLAN_HLEN = 4,
-    TPID_CVLAN = 0x8100,
-    TPID_SVLAN = 0x88a8,
     INLINE_LENGTH_MASK = 0x3ff,
 };
 
@@ -112,7 +108,7 @@ static uint32_t read_eth_seg(struct send *send)
     send->cs_flags = eth->cs_flags;
     inline_len = be16toh(eth->inline_hdr_sz);
     if (inline_len & MLX5_ETH_WQE_INSERT_VLAN) {
-        send->vlan_tpid = (inline_len & MLX5_ETH_WQE_SVLAN) ? TPID_SVLAN : TPID_CVLAN;
+        send->vlan_tpid = (inline_len & MLX5_ETH_WQE_SVLAN) ? RS_ETHERTYPE_QINQ : RS_ETHERTYPE_VLAN;
         memcpy(&send->vlan_tci, eth->inline_hdr_start, sizeof(send->vlan_tci));
         send->vlan_tci = be16toh(send->vlan_tci);
         return ETH_SEG_AT + OCTOWORD;
@@ -177,7 +173,7 @@ static uint8_t read_send(const struct cxemu_qp *qp, struct send *send)
     syndrome = read_data_segs(qp, send, at);
     if (syndrome)
         return syndrome;
-    if (send->len < ETH_HLEN || send->len > CXEMU_FRAME_MAX)
+    if (send->len < RS_ETHER_BYTES || send->len > CXEMU_FRAME_MAX)
         return MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR;
     return 0;
 }
@@ -192,9 +188,10 @@ static void gather(const struct send *send, uint8_t *to)
 
 static void insert_vlan(const struct send *send, uint8_t *frame)
 {
-    memmove(frame + MAC_BYTES + VLAN_HLEN, frame + MAC_BYTES, send->len - MAC_BYTES);
-    rs_put_be16(frame + MAC_BYTES, send->vlan_tpid);
-    rs_put_be16(frame + MAC_BYTES + 2, send->vlan_tci);
+    memmove(frame + RS_ETHER_ADDRS_BYTES + RS_ETHER_VLAN_BYTES, frame + RS_ETHER_ADDRS_BYTES,
+            send->len - RS_ETHER_ADDRS_BYTES);
+    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES, send->vlan_tpid);
+    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES + 2, send->vlan_tci);
 }
 
 static void insert_checksums(uint8_t cs_flags, uint8_t *frame, uint32_t len)
@@ -212,7 +209,7 @@ static void insert_checksums(uint8_t cs_flags, uint8_t *frame, uint32_t len)
 /* False: no room on the wire, try again later. */
 static bool transmit(struct cxemu_nic *nic, const struct send *send)
 {
-    uint32_t len = send->len + (send->vlan_tpid ? VLAN_HLEN : 0);
+    uint32_t len = send->len + (send->vlan_tpid ? RS_ETHER_VLAN_BYTES : 0);
     uint32_t padded = len < CXEMU_FRAME_MIN ? CXEMU_FRAME_MIN : len;
     uint8_t *frame;
 

@@ -8,6 +8,8 @@
 #include "base/attr.h"
 #include "base/order.h"
 #include "cxemu/core/steer_table.h"
+#include "wire/ether.h"
+#include "wire/ipv4.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -35,12 +37,8 @@ enum {
     FLAG_SVLAN = 1 << 6,
     FLAG_FRAG = 1 << 5,
     IP_VERSION_SHIFT = 1,
-    TPID_CVLAN = 0x8100,
-    TYPE_AT = 12, /* in a frame */
     IPV4_SRC_AT = 12,
     IPV6_SRC_AT = 8,
-    PROTO_TCP = 6,
-    PROTO_UDP = 17,
 };
 
 /* Kernel fs_core.c alloc_auto_flow_group: a table has 65536 entries (MLX5_FS_MAX_ENTRIES); the
@@ -104,9 +102,9 @@ static void extract_ports(uint64_t *words, const uint8_t *frame, const struct rs
 {
     if (!pkt->has_ports || pkt->is_fragment)
         return;
-    if (pkt->ip_proto == PROTO_TCP)
+    if (pkt->ip_proto == RS_IPPROTO_TCP)
         words[WORD_TCP] |= byte_at(3, pkt->tcp_flags) | last_half(load32(frame + pkt->l4_off));
-    else if (pkt->ip_proto == PROTO_UDP)
+    else if (pkt->ip_proto == RS_IPPROTO_UDP)
         words[WORD_UDP] |= last_half(load32(frame + pkt->l4_off));
 }
 
@@ -122,7 +120,8 @@ void cxemu_match_extract(union cxemu_match *match, const uint8_t *frame,
     words[WORD_DMAC] = load64(frame) & six_bytes;
     if (pkt->has_vlan) {
         words[WORD_DMAC] |= last_two(pkt->vlan_tci);
-        flags |= rs_get_be16(frame + TYPE_AT) == TPID_CVLAN ? FLAG_CVLAN : FLAG_SVLAN;
+        flags |= rs_get_be16(frame + RS_ETHER_ADDRS_BYTES) == RS_ETHERTYPE_VLAN ? FLAG_CVLAN
+                                                                                : FLAG_SVLAN;
     }
     if (pkt->is_fragment)
         flags |= FLAG_FRAG;

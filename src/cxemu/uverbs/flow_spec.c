@@ -8,6 +8,7 @@
 
 #include "cxemu/uverbs/device.h"
 #include "cxemu/uverbs/limits.h"
+#include "wire/ipv4.h"
 #include <errno.h>
 #include <string.h>
 
@@ -30,8 +31,6 @@ enum {
     FLAG_CVLAN = 1 << 7,
     IP_VERSION_SHIFT = 1,
     IP_VERSION_MASK = 0xf << IP_VERSION_SHIFT,
-    PROTO_TCP = 6,
-    PROTO_UDP = 17,
     FILTER_MAX = sizeof(struct ib_uverbs_flow_ipv6_filter),
     FLOW_LABEL_BITS = 20,
 };
@@ -176,7 +175,7 @@ static int compile_ports(struct compiler *c, const struct filter *f, bool tcp)
 {
     const struct ib_uverbs_flow_tcp_udp_filter *v = &f->value.ports, *m = &f->mask.ports;
 
-    int err = put_proto(c->out, tcp ? PROTO_TCP : PROTO_UDP, 0xff);
+    int err = put_proto(c->out, tcp ? RS_IPPROTO_TCP : RS_IPPROTO_UDP, 0xff);
     if (err)
         return err;
     put(c->out, tcp ? AT_TCP_SPORT : AT_UDP_SPORT, &v->src_port, &m->src_port, 2);
