@@ -9,6 +9,8 @@
  */
 #include "cxemu/core/device.h"
 
+#include "base/attr.h"
+
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
@@ -60,7 +62,9 @@ int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr, str
     if (!rc) {
         cq->number = nic->next_number++;
         cq->arm_seen = ARM_NONE;
-        __atomic_store_n(&attr->doorbell[DB_ARM], ARM_NONE, __ATOMIC_RELAXED);
+        cxemu_space_get(attr->space);
+        (void)!cxemu_space_write(attr->space, &attr->doorbell[DB_ARM], &cq->arm_seen,
+                                 sizeof(cq->arm_seen));
     }
     cxemu_nic_unlock(nic);
     if (rc)
@@ -82,6 +86,7 @@ void cxemu_cq_destroy(struct cxemu_cq *cq)
     cxemu_nic_lock(nic);
     cxemu_array_remove(nic->cqs, &nic->cq_count, cq);
     cxemu_nic_unlock(nic);
+    cxemu_space_put(cq->attr.space);
     free(cq);
 }
 
@@ -93,8 +98,9 @@ static bool is_full(struct cxemu_cq *cq)
     if (((cq->producer - cq->consumer) & span) < cq->attr.cqe_count)
         return false;
     /* acquire: pairs with the program's store after it has read the entries */
-    cq->consumer =
-        be32toh(__atomic_load_n(&cq->attr.doorbell[DB_CONSUMER], __ATOMIC_ACQUIRE)) & span;
+    cq->consumer = be32toh(cxemu_space_load32(cq->attr.space, &cq->attr.doorbell[DB_CONSUMER],
+                                              htobe32(cq->consumer))) &
+                   span;
     return ((cq->producer - cq->consumer) & span) >= cq->attr.cqe_count;
 }
 
@@ -114,18 +120,33 @@ struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq)
         overrun(cq);
         return NULL;
     }
+    if (rs_unlikely(cq->attr.space != NULL))
+        return (struct mlx5_cqe64 *)(void *)cq->foreign_cqe;
     return entry_at(cq, cq->producer);
+}
+
+/* op_own goes last, by a call of its own: no order is promised within one. */
+static void write_foreign(const struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t op_own)
+{
+    uint8_t *at = (uint8_t *)entry_at(cq, cq->producer);
+
+    if (cxemu_space_write(cq->attr.space, at, cqe, OP_OWN_OFFSET))
+        (void)!cxemu_space_write(cq->attr.space, at + OP_OWN_OFFSET, &op_own, 1);
 }
 
 void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
 {
     uint8_t owner = (cq->producer & cq->attr.cqe_count) ? MLX5_CQE_OWNER_MASK : 0;
+    uint8_t op_own = (uint8_t)(opcode << CQE_OPCODE_SHIFT | owner);
 
     cqe->signature = 0;
+    /* release: pairs with the barrier after libmlx5 has seen the owner bit */
+    if (rs_likely(cq->attr.space == NULL))
+        __atomic_store_n(&cqe->op_own, op_own, __ATOMIC_RELEASE);
+    else
+        write_foreign(cq, cqe, op_own);
     cq->producer++;
     cq->has_news = true;
-    /* release: pairs with the barrier after libmlx5 has seen the owner bit */
-    __atomic_store_n(&cqe->op_own, (uint8_t)(opcode << CQE_OPCODE_SHIFT | owner), __ATOMIC_RELEASE);
 }
 
 void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
@@ -145,20 +166,37 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
     cxemu_cq_publish(cq, cqe, opcode);
 }
 
-/* db[1] is sn << 28 | cmd << 24 | consumer index. Taking it puts ARM_NONE back, by
- * compare-and-exchange so that an arming at the same time is not lost. */
-static void take_arming(struct cxemu_cq *cq)
+/* db[1] is sn << 28 | cmd << 24 | consumer index. ARM_NONE: no arming since the last look. Taking
+ * one puts ARM_NONE back, by compare-and-exchange so that an arming at the same time is not lost.
+ * In a foreign process that cannot be done; there an arming is a change of the record, which the
+ * sequence number in it makes visible. */
+static uint32_t arming_of(struct cxemu_cq *cq)
 {
     uint32_t *db = &cq->attr.doorbell[DB_ARM];
-    uint32_t raw = __atomic_load_n(db, __ATOMIC_ACQUIRE);
+    uint32_t raw = cxemu_space_load32(cq->attr.space, db, cq->arm_seen);
+
+    if (cq->attr.space) {
+        if (raw == cq->arm_seen)
+            return ARM_NONE;
+        cq->arm_seen = raw;
+        return raw;
+    }
+    if (raw == ARM_NONE)
+        return ARM_NONE;
+    while (!__atomic_compare_exchange_n(db, &raw, ARM_NONE, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+    }
+    return raw;
+}
+
+static void take_arming(struct cxemu_cq *cq)
+{
+    uint32_t raw = arming_of(cq);
     uint32_t span = 2 * cq->attr.cqe_count - 1;
     uint32_t value;
 
     if (raw == ARM_NONE)
         return;
-    while (!__atomic_compare_exchange_n(db, &raw, ARM_NONE, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_ACQUIRE)) {
-    }
     value = be32toh(raw);
     cq->armed = true;
     cq->solicited_only = (value & MLX5_CQ_DB_REQ_NOT_SOL) != 0;

@@ -8,6 +8,7 @@
 
 #include "cxemu/core/counters.h"
 #include "cxemu/core/nic.h"
+#include "cxemu/core/space.h"
 #include "cxemu/core/steer.h"
 #include "cxemu/core/wire.h"
 
@@ -42,8 +43,9 @@ struct cxemu_cq {
     uint32_t number, users;
     uint32_t producer; /* free running; cq.c */
     uint32_t consumer; /* as last read from the doorbell record */
-    uint32_t arm_seen; /* db[1] as the device left it: anything else is a new arming */
+    uint32_t arm_seen; /* db[1] as last seen: anything else is a new arming */
     bool armed, solicited_only, has_news, failed;
+    uint8_t foreign_cqe[64]; /* the entry being built, when buf is in another process */
 };
 
 /* A send or receive queue's own state; kernel mlx5 keeps them apart for raw-packet QPs. */
@@ -56,7 +58,10 @@ struct cxemu_qp {
     bool sq_error, rq_error; /* an entry failed: flush what follows */
     bool drained_told;
     uint16_t sq_ci, rq_ci; /* consumer indices, free running */
-    uint16_t rq_pi;        /* as last read from the doorbell record */
+    uint16_t sq_pi, rq_pi; /* as last read from the doorbell record */
+    /* The rings as the engine reads them: the program's own, or, when they are in another process,
+     * copies that are brought up to date when the doorbell record moves. */
+    uint8_t *sq_ring, *rq_ring;
 };
 
 /* A frame on its way in. */
@@ -110,10 +115,11 @@ uint64_t cxemu_nic_now(struct cxemu_nic *nic);
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
 void cxemu_array_remove(void *array, uint32_t *count, const void *item);
 
-/* mr.c: the bytes behind [iova, iova + len) of a key, NULL when key, bounds, pd or access forbid.
- */
+/* mr.c: the bytes behind [iova, iova + len) of a key, and in which space they are; NULL when key,
+ * bounds, pd or access forbid. */
 uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint64_t iova,
-                          uint32_t len, uint32_t access, uint32_t pd);
+                          uint32_t len, uint32_t access, uint32_t pd,
+                          const struct cxemu_space **space);
 
 /* cq.c */
 struct mlx5_cqe64;
@@ -126,6 +132,11 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
                     uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter);
 /* Once a pass: takes new armings, tells armed CQs with news. */
 void cxemu_cq_notify(struct cxemu_cq *cq);
+
+/* qp.c: brings [from, from + bytes) of a ring's copy up to date, round its end. False: unreadable.
+ */
+bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint8_t *theirs,
+                      size_t ring_bytes, size_t from, size_t bytes);
 
 /* sq.c: sends up to budget entries; how many were consumed. */
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget);

@@ -3,8 +3,9 @@
  * Memory regions: the table from local key to address range, and the check that every access of
  * the device goes through. PRM chapter "Memory protection", struct mkc.
  *
- * The device runs in the program's process and touches its memory directly. A real NIC's driver
- * pins the pages; here a program that unmaps registered memory while entries refer to it crashes.
+ * A real NIC's driver pins the pages. Here nobody does: when the NIC lives in the program's
+ * process, a program that unmaps registered memory while entries refer to it crashes; when it lives
+ * in another, the entry completes with a protection error.
  */
 #include "cxemu/core/device.h"
 
@@ -80,6 +81,7 @@ int cxemu_mr_create(struct cxemu_nic *nic, const struct cxemu_mr_attr *attr, str
         slot->generation++;
         mr->nic = nic;
         mr->attr = *attr;
+        cxemu_space_get(attr->space);
         mr->lkey = index << KEY_GENERATION_BITS | slot->generation;
     }
     cxemu_nic_unlock(nic);
@@ -100,6 +102,8 @@ int cxemu_mr_change(struct cxemu_mr *mr, const struct cxemu_mr_attr *attr)
     if (!is_range_valid(attr))
         return -EINVAL;
     cxemu_nic_lock(mr->nic);
+    cxemu_space_get(attr->space);
+    cxemu_space_put(mr->attr.space);
     mr->attr = *attr;
     cxemu_nic_unlock(mr->nic);
     return 0;
@@ -115,11 +119,13 @@ void cxemu_mr_destroy(struct cxemu_mr *mr)
     if (index < nic->mrs.next_free)
         nic->mrs.next_free = index;
     cxemu_nic_unlock(nic);
+    cxemu_space_put(mr->attr.space);
     free(mr);
 }
 
 uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint64_t iova,
-                          uint32_t len, uint32_t access, uint32_t pd)
+                          uint32_t len, uint32_t access, uint32_t pd,
+                          const struct cxemu_space **space)
 {
     uint32_t index = key >> KEY_GENERATION_BITS;
     const struct cxemu_mr *mr;
@@ -133,5 +139,6 @@ uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint
     offset = iova - mr->attr.iova; /* wraps to something huge when iova lies below */
     if (offset > mr->attr.len || len > mr->attr.len - offset)
         return NULL;
+    *space = mr->attr.space;
     return (uint8_t *)(uintptr_t)(mr->attr.addr + offset);
 }

@@ -73,18 +73,10 @@ void cxemu_array_remove(void *array, uint32_t *count, const void *item)
     }
 }
 
-static uint64_t clock_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 uint64_t cxemu_nic_now(struct cxemu_nic *nic)
 {
     if (!nic->now_ns)
-        nic->now_ns = clock_ns();
+        nic->now_ns = cxemu_clock_now(&nic->attr.clock);
     return nic->now_ns;
 }
 
@@ -271,8 +263,7 @@ uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name)
 
 uint64_t cxemu_nic_clock(struct cxemu_nic *nic)
 {
-    (void)nic; /* one clock for all: timestamps of two ports compare */
-    return clock_ns();
+    return cxemu_clock_now(&nic->attr.clock); /* one for all: timestamps of two ports compare */
 }
 
 /* Each queue gets the budget; who begins rotates, so that a full wire starves nobody. */

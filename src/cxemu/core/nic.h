@@ -15,6 +15,7 @@
 #ifndef CXEMU_CORE_NIC_H
 #define CXEMU_CORE_NIC_H
 
+#include "cxemu/core/clock.h"
 #include <rawstack/types.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ extern "C" {
 
 struct cxemu_nic;
 struct cxemu_mr;
+struct cxemu_space; /* space.h */
 struct cxemu_cq;
 struct cxemu_qp;
 struct cxemu_flow;
@@ -37,6 +39,7 @@ struct cxemu_nic_attr {
     uint16_t mtu_bytes;
     struct cxemu_wire *wire; /* owned by the NIC afterwards; NULL: link down. Made by wire_*.h */
     int netdev_fd; /* tap descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), owned; -1 none */
+    struct cxemu_clock clock;
 };
 
 enum cxemu_event { /* values are enum ibv_event_type's */
@@ -79,9 +82,10 @@ int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n);
  */
 
 struct cxemu_mr_attr {
-    uint64_t iova, addr, len; /* addr: the program's memory behind iova */
-    uint32_t access;          /* IB_UVERBS_ACCESS_* */
-    uint32_t pd;              /* protection domain number; queue and key must agree */
+    uint64_t iova, addr, len;  /* addr: the program's memory behind iova */
+    uint32_t access;           /* IB_UVERBS_ACCESS_* */
+    uint32_t pd;               /* protection domain number; queue and key must agree */
+    struct cxemu_space *space; /* whose memory; the region takes a reference of its own */
 };
 RS_MUST_USE int cxemu_mr_create(struct cxemu_nic *nic, const struct cxemu_mr_attr *attr,
                                 struct cxemu_mr **out);
@@ -98,6 +102,7 @@ struct cxemu_cq_attr {
     uint32_t cqe_count; /* power of two */
     uint32_t cqe_bytes; /* 64 or 128 (the CQE64 is then in the upper half) */
     uint32_t *doorbell; /* db[0] consumer index, db[1] arm; big endian, the program's memory */
+    struct cxemu_space *space; /* of buf and doorbell; the queue takes a reference of its own */
     /* An armed CQ got a completion: once per arming. NULL: no channel. */
     void (*on_completion)(void *cookie);
     void (*on_error)(void *cookie); /* overrun: CQ is in error */
@@ -129,8 +134,9 @@ struct cxemu_qp_attr {
     uint8_t *rq_buf;         /* rq_wqe_count entries of 1 << rq_wqe_shift bytes */
     uint32_t rq_wqe_count;   /* power of two; 0: no receive queue */
     uint8_t rq_wqe_shift;
-    uint32_t *doorbell; /* db[0] RQ producer, db[1] SQ producer */
-    uint32_t uidx;      /* reported in CQEs (cqe_version 1) */
+    uint32_t *doorbell;        /* db[0] RQ producer, db[1] SQ producer */
+    struct cxemu_space *space; /* of rings and doorbell; the pair takes a reference of its own */
+    uint32_t uidx;             /* reported in CQEs (cqe_version 1) */
     bool sq_sig_all, vlan_strip, scatter_fcs;
     void (*on_error)(void *cookie, enum cxemu_event event);
     void *cookie;

@@ -6,6 +6,8 @@
  */
 #include "cxemu/core/device.h"
 
+#include "base/attr.h"
+
 #include <errno.h>
 #include <infiniband/mlx5dv.h>
 #include <stdlib.h>
@@ -43,6 +45,43 @@ static void count_user(struct cxemu_cq *cq, int change)
         cq->users += (uint32_t)change;
 }
 
+static void rings_free(struct cxemu_qp *qp)
+{
+    if (qp->sq_ring != qp->attr.sq_buf)
+        free(qp->sq_ring);
+    if (qp->rq_ring != qp->attr.rq_buf)
+        free(qp->rq_ring);
+    cxemu_space_put(qp->attr.space);
+}
+
+static int rings_make(struct cxemu_qp *qp)
+{
+    size_t sq_bytes = (size_t)qp->attr.sq_wqebb_count * MLX5_SEND_WQE_BB;
+    size_t rq_bytes = (size_t)qp->attr.rq_wqe_count << qp->attr.rq_wqe_shift;
+
+    cxemu_space_get(qp->attr.space);
+    qp->sq_ring = qp->attr.sq_buf;
+    qp->rq_ring = qp->attr.rq_buf;
+    if (!qp->attr.space)
+        return 0;
+    qp->sq_ring = sq_bytes ? calloc(1, sq_bytes) : NULL;
+    qp->rq_ring = rq_bytes ? calloc(1, rq_bytes) : NULL;
+    if ((sq_bytes && !qp->sq_ring) || (rq_bytes && !qp->rq_ring)) {
+        rings_free(qp);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint8_t *theirs,
+                      size_t ring_bytes, size_t from, size_t bytes)
+{
+    size_t first = RS_MIN(bytes, ring_bytes - from);
+
+    return cxemu_space_read(space, ring + from, theirs + from, first) &&
+           cxemu_space_read(space, ring, theirs, bytes - first);
+}
+
 int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr, struct cxemu_qp **out)
 {
     struct cxemu_qp *qp;
@@ -55,6 +94,11 @@ int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr, str
         return -ENOMEM;
     qp->nic = nic;
     qp->attr = *attr;
+    rc = rings_make(qp);
+    if (rc) {
+        free(qp);
+        return rc;
+    }
     cxemu_nic_lock(nic);
     rc = cxemu_array_add(&nic->qps, &nic->qp_count, &nic->qp_room, qp);
     if (!rc) {
@@ -64,10 +108,12 @@ int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr, str
         count_user(attr->recv_cq, 1);
     }
     cxemu_nic_unlock(nic);
-    if (rc)
+    if (rc) {
+        rings_free(qp);
         free(qp);
-    else
+    } else {
         *out = qp;
+    }
     return rc;
 }
 
@@ -87,6 +133,7 @@ void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state)
     cxemu_nic_lock(qp->nic);
     if (state == CXEMU_QPS_RESET) {
         qp->sq_ci = 0;
+        qp->sq_pi = 0;
         qp->rq_ci = 0;
         qp->rq_pi = 0;
     }
@@ -152,5 +199,6 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     count_user(qp->attr.send_cq, -1);
     count_user(qp->attr.recv_cq, -1);
     cxemu_nic_unlock(nic);
+    rings_free(qp);
     free(qp);
 }

@@ -101,21 +101,24 @@ static const struct mlx5_wqe_data_seg *entry_at(const struct cxemu_qp *qp, uint1
 {
     size_t n = index & (qp->attr.rq_wqe_count - 1);
 
-    return (const void *)(qp->attr.rq_buf + (n << qp->attr.rq_wqe_shift));
+    return (const void *)(qp->rq_ring + (n << qp->attr.rq_wqe_shift));
 }
 
-static void copy_out(struct shape *shape, uint8_t *to, uint32_t len)
+static bool copy_out(struct shape *shape, const struct cxemu_space *space, uint8_t *to,
+                     uint32_t len)
 {
     for (uint32_t i = 0; len && i < shape->count; i++) {
         struct source *src = &shape->sources[i];
         uint32_t n = RS_MIN(len, src->len); /* 0 of one that is used up */
 
-        memcpy(to, src->at, n);
+        if (rs_unlikely(!cxemu_space_write(space, to, src->at, n)))
+            return false;
         src->at += n;
         src->len -= n;
         to += n;
         len -= n;
     }
+    return true;
 }
 
 /* 0 or the syndrome. */
@@ -128,15 +131,15 @@ static uint8_t scatter(const struct cxemu_qp *qp, struct shape *shape)
     for (; left && seg < end; seg++) {
         uint32_t lkey = be32toh(seg->lkey);
         uint32_t n = RS_MIN(left, be32toh(seg->byte_count));
+        const struct cxemu_space *space;
         uint8_t *to;
 
         if (lkey == MLX5_INVALID_LKEY)
             break;
         to = cxemu_mr_resolve(&qp->nic->mrs, lkey, be64toh(seg->addr), n,
-                              IB_UVERBS_ACCESS_LOCAL_WRITE, qp->attr.pd);
-        if (rs_unlikely(!to))
+                              IB_UVERBS_ACCESS_LOCAL_WRITE, qp->attr.pd, &space);
+        if (rs_unlikely(!to || !copy_out(shape, space, to, n)))
             return MLX5_CQE_SYNDROME_LOCAL_PROT_ERR;
-        copy_out(shape, to, n);
         left -= n;
     }
     return left ? MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR : 0;
@@ -225,10 +228,23 @@ static void fail(struct cxemu_qp *qp, uint8_t syndrome)
 
 static bool has_entry(struct cxemu_qp *qp)
 {
+    uint16_t pi, fresh;
+
     if (qp->rq_ci != qp->rq_pi)
         return true;
     /* acquire: pairs with libmlx5's barrier between the entries and the doorbell record */
-    qp->rq_pi = (uint16_t)be32toh(__atomic_load_n(&qp->attr.doorbell[DB_RQ], __ATOMIC_ACQUIRE));
+    pi = (uint16_t)be32toh(
+        cxemu_space_load32(qp->attr.space, &qp->attr.doorbell[DB_RQ], htobe32(qp->rq_pi)));
+    fresh = (uint16_t)(pi - qp->rq_pi);
+    if (rs_unlikely(qp->attr.space && fresh)) {
+        uint32_t count = qp->attr.rq_wqe_count;
+        uint8_t shift = qp->attr.rq_wqe_shift;
+        if (!cxemu_ring_fetch(qp->attr.space, qp->rq_ring, qp->attr.rq_buf, (size_t)count << shift,
+                              (size_t)(qp->rq_pi & (count - 1)) << shift,
+                              (size_t)RS_MIN((uint32_t)fresh, count) << shift))
+            return false; /* the program is gone */
+    }
+    qp->rq_pi = pi;
     return qp->rq_ci != qp->rq_pi;
 }
 

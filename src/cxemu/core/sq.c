@@ -39,6 +39,7 @@ static_assert(sizeof(struct mlx5_wqe_ctrl_seg) == OCTOWORD, "PRM: control segmen
 static_assert(offsetof(struct mlx5_wqe_eth_seg, inline_hdr_start) == 14, "PRM: Ethernet segment");
 
 struct piece {
+    const struct cxemu_space *space; /* NULL also for what the entry itself carries */
     const uint8_t *at;
     uint32_t len;
 };
@@ -59,14 +60,33 @@ struct send {
 static uint16_t producer(const struct cxemu_qp *qp)
 {
     /* acquire: pairs with libmlx5's udma_to_device_barrier before it writes the doorbell record */
-    return (uint16_t)be32toh(__atomic_load_n(&qp->attr.doorbell[DB_SQ], __ATOMIC_ACQUIRE));
+    return (uint16_t)be32toh(
+        cxemu_space_load32(qp->attr.space, &qp->attr.doorbell[DB_SQ], htobe32(qp->sq_pi)));
+}
+
+/* What was rung since the last look, in basic blocks, with the entries at hand. */
+static uint16_t take_rung(struct cxemu_qp *qp)
+{
+    uint32_t count = qp->attr.sq_wqebb_count;
+    uint16_t pi = producer(qp);
+    uint16_t fresh = (uint16_t)(pi - qp->sq_pi);
+
+    if (rs_unlikely(qp->attr.space && fresh)) {
+        size_t bytes = RS_MIN((uint32_t)fresh, count) * (size_t)MLX5_SEND_WQE_BB;
+        size_t from = (qp->sq_pi & (count - 1)) * (size_t)MLX5_SEND_WQE_BB;
+        if (!cxemu_ring_fetch(qp->attr.space, qp->sq_ring, qp->attr.sq_buf,
+                              count * (size_t)MLX5_SEND_WQE_BB, from, bytes))
+            pi = qp->sq_pi; /* the program is gone */
+    }
+    qp->sq_pi = pi;
+    return (uint16_t)(pi - qp->sq_ci);
 }
 
 static const struct mlx5_wqe_ctrl_seg *entry_at(const struct cxemu_qp *qp, uint16_t index)
 {
     size_t block = index & (qp->attr.sq_wqebb_count - 1);
 
-    return (const void *)(qp->attr.sq_buf + block * MLX5_SEND_WQE_BB);
+    return (const void *)(qp->sq_ring + block * MLX5_SEND_WQE_BB);
 }
 
 static uint16_t blocks_of(uint32_t wqe_bytes)
@@ -80,19 +100,20 @@ static uint16_t blocks_of(uint32_t wqe_bytes)
 static const uint8_t *make_contiguous(const struct cxemu_qp *qp, const uint8_t *wqe, uint32_t bytes,
                                       uint8_t *room)
 {
-    const uint8_t *end = qp->attr.sq_buf + (size_t)qp->attr.sq_wqebb_count * MLX5_SEND_WQE_BB;
+    const uint8_t *end = qp->sq_ring + (size_t)qp->attr.sq_wqebb_count * MLX5_SEND_WQE_BB;
     size_t first = (size_t)(end - wqe);
 
     if (rs_likely(bytes <= first))
         return wqe;
     memcpy(room, wqe, first);
-    memcpy(room + first, qp->attr.sq_buf, bytes - first);
+    memcpy(room + first, qp->sq_ring, bytes - first);
     return room;
 }
 
-static void add_piece(struct send *send, const uint8_t *at, uint32_t len)
+static void add_piece(struct send *send, const struct cxemu_space *space, const uint8_t *at,
+                      uint32_t len)
 {
-    send->pieces[send->piece_count++] = (struct piece){at, len};
+    send->pieces[send->piece_count++] = (struct piece){space, at, len};
     send->len += len;
 }
 
@@ -116,7 +137,7 @@ static uint32_t read_eth_seg(struct send *send)
     if (inline_len > send->wqe_bytes - start)
         return 0;
     if (inline_len)
-        add_piece(send, send->wqe + start, inline_len);
+        add_piece(send, NULL, send->wqe + start, inline_len);
     end = start + (inline_len > 2 ? inline_len : 2);
     return (end + OCTOWORD - 1) & ~(uint32_t)(OCTOWORD - 1);
 }
@@ -131,7 +152,7 @@ static uint32_t read_inline(struct send *send, uint32_t at)
     if (len > room)
         return 0;
     if (len)
-        add_piece(send, send->wqe + at + sizeof(*seg), len);
+        add_piece(send, NULL, send->wqe + at + sizeof(*seg), len);
     return (uint32_t)(sizeof(*seg) + len + OCTOWORD - 1) & ~(uint32_t)(OCTOWORD - 1);
 }
 
@@ -141,6 +162,7 @@ static uint8_t read_data_segs(const struct cxemu_qp *qp, struct send *send, uint
     while (at < send->wqe_bytes) {
         const struct mlx5_wqe_data_seg *seg = (const void *)(send->wqe + at);
         uint32_t byte_count = be32toh(seg->byte_count);
+        const struct cxemu_space *space;
         const uint8_t *data;
 
         if (byte_count & MLX5_INLINE_SEG) {
@@ -154,10 +176,10 @@ static uint8_t read_data_segs(const struct cxemu_qp *qp, struct send *send, uint
         if (byte_count == 0 || byte_count > CXEMU_FRAME_MAX) /* 0 stands for 2 GB */
             return MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR;
         data = cxemu_mr_resolve(&qp->nic->mrs, be32toh(seg->lkey), be64toh(seg->addr), byte_count,
-                                0, qp->attr.pd);
+                                0, qp->attr.pd, &space);
         if (!data)
             return MLX5_CQE_SYNDROME_LOCAL_PROT_ERR;
-        add_piece(send, data, byte_count);
+        add_piece(send, space, data, byte_count);
     }
     return 0;
 }
@@ -178,12 +200,16 @@ static uint8_t read_send(const struct cxemu_qp *qp, struct send *send)
     return 0;
 }
 
-static void gather(const struct send *send, uint8_t *to)
+static bool gather(const struct send *send, uint8_t *to)
 {
     for (uint32_t i = 0; i < send->piece_count; i++) {
-        memcpy(to, send->pieces[i].at, send->pieces[i].len);
-        to += send->pieces[i].len;
+        const struct piece *piece = &send->pieces[i];
+
+        if (rs_unlikely(!cxemu_space_read(piece->space, to, piece->at, piece->len)))
+            return false;
+        to += piece->len;
     }
+    return true;
 }
 
 static void insert_vlan(const struct send *send, uint8_t *frame)
@@ -207,7 +233,7 @@ static void insert_checksums(uint8_t cs_flags, uint8_t *frame, uint32_t len)
 }
 
 /* False: no room on the wire, try again later. */
-static bool transmit(struct cxemu_nic *nic, const struct send *send)
+static bool transmit(struct cxemu_nic *nic, const struct send *send, uint8_t *syndrome)
 {
     uint32_t len = send->len + (send->vlan_tpid ? RS_ETHER_VLAN_BYTES : 0);
     uint32_t padded = len < CXEMU_FRAME_MIN ? CXEMU_FRAME_MIN : len;
@@ -220,7 +246,10 @@ static bool transmit(struct cxemu_nic *nic, const struct send *send)
     frame = cxemu_port_tx_slot(nic, padded);
     if (!frame)
         return false;
-    gather(send, frame);
+    if (rs_unlikely(!gather(send, frame))) {
+        *syndrome = MLX5_CQE_SYNDROME_LOCAL_PROT_ERR;
+        return true;
+    }
     if (send->vlan_tpid)
         insert_vlan(send, frame);
     if (send->cs_flags & (MLX5_ETH_WQE_L3_CSUM | MLX5_ETH_WQE_L4_CSUM))
@@ -309,12 +338,12 @@ static bool execute(struct cxemu_qp *qp, struct send *send)
         syndrome = read_send(qp, send);
     else if (send->opcode != MLX5_OPCODE_NOP)
         syndrome = MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR;
+    if (!syndrome && send->opcode == MLX5_OPCODE_SEND && !transmit(qp->nic, send, &syndrome))
+        return false;
     if (rs_unlikely(syndrome != 0)) {
         fail(qp, send, syndrome);
         return true;
     }
-    if (send->opcode == MLX5_OPCODE_SEND && !transmit(qp->nic, send))
-        return false;
     if (send->wants_cqe && !complete(qp, send, qp->sq_ci))
         queue_fatal(qp);
     return true;
@@ -358,7 +387,7 @@ int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
             queue_fatal(qp);
         return 0;
     }
-    rung = (uint16_t)(producer(qp) - qp->sq_ci);
+    rung = take_rung(qp);
     while (rung && done < budget && !qp->attr.send_cq->failed) {
         uint16_t blocks = 1;
 

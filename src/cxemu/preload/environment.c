@@ -8,8 +8,8 @@
  * between do not make the NICs (and their taps) for nothing.
  */
 #define _GNU_SOURCE
-#include "cxemu/preload/nics.h"
-#include "cxemu/preload/raw.h"
+#include "cxemu/host/nics.h"
+#include "cxemu/host/raw.h"
 #include "cxemu/preload/registry.h"
 #include <errno.h>
 #include <pthread.h>

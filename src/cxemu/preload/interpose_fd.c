@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Interposed calls on descriptors: those of contexts are answered here, others by the kernel. */
 #define _GNU_SOURCE
-#include "cxemu/preload/raw.h"
+#include "cxemu/host/raw.h"
 #include "cxemu/preload/registry.h"
 #include <errno.h>
 #include <linux/netlink.h>

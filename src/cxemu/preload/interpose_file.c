@@ -5,9 +5,9 @@
  * ages and large-file settings use either (they are the same on 64-bit systems).
  */
 #define _GNU_SOURCE
-#include "cxemu/preload/raw.h"
+#include "cxemu/host/raw.h"
+#include "cxemu/host/sysfs.h"
 #include "cxemu/preload/registry.h"
-#include "cxemu/preload/sysfs.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>

@@ -3,9 +3,9 @@
 #define _GNU_SOURCE
 #include "cxemu/preload/registry.h"
 
-#include "cxemu/preload/nics.h"
-#include "cxemu/preload/raw.h"
-#include "cxemu/preload/sysfs.h"
+#include "cxemu/host/nics.h"
+#include "cxemu/host/raw.h"
+#include "cxemu/host/sysfs.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,7 +26,6 @@ struct cxemu_open {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cxemu_open *opens;
 static atomic_uint open_count;
-static atomic_bool detached; /* a forked child: descriptors, but no engine and no memory of ours */
 static atomic_uint fd_seen[FD_BITS / 32];
 
 static void note_fd(int fd, bool seen)
@@ -165,7 +164,7 @@ void cxemu_registry_closing(int fd)
 
 void cxemu_registry_closed(void)
 {
-    if (!atomic_load(&detached))
+    if (!cxemu_is_detached())
         sweep(false);
 }
 
@@ -202,7 +201,7 @@ void cxemu_open_put(struct cxemu_open *open)
 
 struct cxemu_ctx *cxemu_open_ctx(const struct cxemu_open *open)
 {
-    return atomic_load(&detached) ? NULL : open->ctx;
+    return cxemu_is_detached() ? NULL : open->ctx;
 }
 
 dev_t cxemu_open_rdev(const struct cxemu_open *open)
@@ -211,7 +210,7 @@ dev_t cxemu_open_rdev(const struct cxemu_open *open)
 }
 
 /* Between passes of the engine: what no system call of the program would bring about. */
-void cxemu_registry_tend(void)
+static void tend(void)
 {
     if (!atomic_load_explicit(&open_count, memory_order_relaxed))
         return;
@@ -226,34 +225,33 @@ void cxemu_registry_tend(void)
 
 static void before_fork(void)
 {
+    cxemu_nics_fork_lock();
     pthread_mutex_lock(&lock);
 }
 
 static void after_fork_parent(void)
 {
     pthread_mutex_unlock(&lock);
+    cxemu_nics_fork_unlock();
 }
 
 static void after_fork_child(void)
 {
     pthread_mutex_unlock(&lock);
+    cxemu_nics_fork_unlock();
     if (cxemu_nics_count())
-        atomic_store(&detached, true);
-}
-
-bool cxemu_is_detached(void)
-{
-    return atomic_load(&detached);
+        cxemu_detach();
 }
 
 __attribute__((constructor)) static void on_load(void)
 {
+    cxemu_nics_on_tend(tend);
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
 __attribute__((destructor)) static void on_exit_process(void)
 {
-    if (atomic_load(&detached))
+    if (cxemu_is_detached())
         return;
     cxemu_nics_stop(); /* frames already rung are moved first */
     sweep(true);

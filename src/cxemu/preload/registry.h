@@ -16,6 +16,8 @@
 /* True when paths of InfiniBand devices are ours: a NIC was added, or the environment names some,
  * which are then made (once, at the first question). */
 bool cxemu_is_active(void);
+/* Makes what the environment describes (CXEMU_NICS, CXEMU_DRIVE, CXEMU_LOG), once. */
+void cxemu_environment_apply(void);
 
 /* open("/dev/infiniband/uverbs<index>"): a descriptor or -errno. */
 int cxemu_registry_open(unsigned index, bool cloexec);

@@ -69,6 +69,7 @@ int cxemu_dev_create(const struct cxemu_dev_attr *attr, struct cxemu_dev **out)
     dev->mac = attr->mac;
     dev->mtu_bytes = attr->mtu_bytes;
     dev->max_qp = attr->max_qp ? attr->max_qp : CXEMU_MAX_QP;
+    dev->caps = attr->caps;
     atomic_init(&dev->refs, 1);
     atomic_init(&dev->next_pdn, 1);
     dev->clock_fd = -1;

@@ -12,6 +12,7 @@
 
 #include "cxemu/core/nic.h"
 #include "cxemu/uverbs/atomics.h"
+#include "cxemu/uverbs/caps.h"
 #include "cxemu/uverbs/evfile.h"
 #include "cxemu/uverbs/handles.h"
 #include <pthread.h>
@@ -36,6 +37,7 @@ struct cxemu_dev {
     struct rs_mac mac;
     uint16_t mtu_bytes;
     uint32_t max_qp;
+    uint32_t caps; /* bit of each enum cxemu_cap */
     struct cxemu_nic *nic;
     int clock_fd; /* memory file of the clock pages: see clock_page.c */
     void *clock_pages;
@@ -54,6 +56,7 @@ struct cxemu_dev_attr {
     struct rs_mac mac;
     uint16_t mtu_bytes;
     uint32_t max_qp;       /* 0: CXEMU_MAX_QP */
+    uint32_t caps;         /* bit of each enum cxemu_cap */
     struct cxemu_nic *nic; /* owned by the device after success */
 };
 

@@ -17,7 +17,8 @@ struct MrTest : Pair {
     uint8_t *resolve(uint32_t key, uint64_t iova, uint32_t len, uint32_t access = 0,
                      uint32_t pd = 1)
     {
-        return cxemu_mr_resolve(&nic[0]->mrs, key, iova, len, access, pd);
+        const cxemu_space *space;
+        return cxemu_mr_resolve(&nic[0]->mrs, key, iova, len, access, pd, &space);
     }
 };
 

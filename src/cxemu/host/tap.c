@@ -4,9 +4,9 @@
  * frame comes here.
  */
 #define _GNU_SOURCE
-#include "cxemu/preload/tap.h"
+#include "cxemu/host/tap.h"
 
-#include "cxemu/preload/raw.h"
+#include "cxemu/host/raw.h"
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <net/if.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel-side netdev of a port: a tap with the port's MAC and MTU, up (tun(4)). */
-#ifndef CXEMU_PRELOAD_TAP_H
-#define CXEMU_PRELOAD_TAP_H
+#ifndef CXEMU_HOST_TAP_H
+#define CXEMU_HOST_TAP_H
 
 #include <rawstack/types.h>
 

@@ -3,8 +3,8 @@
  * The system calls behind the libc calls that we interpose. Raw, not dlsym: they work before
  * constructors have run, and under sanitizers and valgrind, whose own wrappers end up here.
  */
-#ifndef CXEMU_PRELOAD_RAW_H
-#define CXEMU_PRELOAD_RAW_H
+#ifndef CXEMU_HOST_RAW_H
+#define CXEMU_HOST_RAW_H
 
 #include <fcntl.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * It lies in $TMPDIR (or /tmp), belongs to the process that made it and goes with it; trees of
  * processes that were killed are swept by the next one.
  */
-#ifndef CXEMU_PRELOAD_SYSFS_H
-#define CXEMU_PRELOAD_SYSFS_H
+#ifndef CXEMU_HOST_SYSFS_H
+#define CXEMU_HOST_SYSFS_H
 
 #include <limits.h>
 #include <rawstack/types.h>

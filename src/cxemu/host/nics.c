@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The list of NICs and the C API over it (rawstack/cxemu.h). */
 #define _GNU_SOURCE
-#include "cxemu/preload/nics.h"
+#include "cxemu/host/nics.h"
 
 #include "cxemu/core/driver.h"
 #include "cxemu/core/wire_loss.h"
 #include "cxemu/core/wire_mem.h"
 #include "cxemu/core/wire_packet.h"
-#include "cxemu/preload/raw.h"
-#include "cxemu/preload/registry.h"
-#include "cxemu/preload/spec.h"
-#include "cxemu/preload/sysfs.h"
-#include "cxemu/preload/tap.h"
+#include "cxemu/host/raw.h"
+#include "cxemu/host/spec.h"
+#include "cxemu/host/sysfs.h"
+#include "cxemu/host/tap.h"
 #include "cxemu/uverbs/limits.h"
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
+#include <rawstack/cxemu.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +45,8 @@ static struct loose_end *loose_ends;
 static enum cxemu_drive drive = CXEMU_DRIVE_THREAD;
 static bool drive_fixed;
 static struct cxemu_driver *driver;
+static void (*_Atomic tend_hook)(void);
+static atomic_bool detached;
 
 /* --- finding ------------------------------------------------------------------------------ */
 
@@ -191,13 +193,21 @@ static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const
 
 /* --- driving ------------------------------------------------------------------------------ */
 
+static void tend(void)
+{
+    void (*hook)(void) = atomic_load_explicit(&tend_hook, memory_order_acquire);
+
+    if (hook)
+        hook();
+}
+
 static void on_pass(void *cookie, uint64_t clock)
 {
     struct cxemu_dev *dev = cookie;
 
     cxemu_dev_tick(dev, clock);
     if (dev->passes++ % TEND_PASSES == 0)
-        cxemu_registry_tend();
+        tend();
 }
 
 static int start(struct cxemu_dev *dev)
@@ -298,7 +308,8 @@ static int add(const char *text, const struct error *e)
                                    .index = free_index(),
                                    .mac = spec.mac,
                                    .mtu_bytes = spec.mtu_bytes,
-                                   .max_qp = spec.max_qp};
+                                   .max_qp = spec.max_qp,
+                                   .caps = CXEMU_CAPS_ALL};
     err = make_nic(&spec, &attr.nic, e);
     if (err)
         return err;
@@ -447,6 +458,33 @@ uint64_t cxemu_object_count(const char *nic, const char *kind)
             count = atomic_load(&entry->dev->live[i]);
     pthread_mutex_unlock(&lock);
     return count;
+}
+
+/* --- fork --------------------------------------------------------------------------------- */
+
+void cxemu_nics_on_tend(void (*hook)(void))
+{
+    atomic_store(&tend_hook, hook);
+}
+
+void cxemu_detach(void)
+{
+    atomic_store(&detached, true);
+}
+
+bool cxemu_is_detached(void)
+{
+    return atomic_load(&detached);
+}
+
+void cxemu_nics_fork_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void cxemu_nics_fork_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
 }
 
 /* --- exit --------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parser of NIC descriptions, "key=value,key=value": rawstack/cxemu.h and cxemu(1) define them.
  */
-#ifndef CXEMU_PRELOAD_SPEC_H
-#define CXEMU_PRELOAD_SPEC_H
+#ifndef CXEMU_HOST_SPEC_H
+#define CXEMU_HOST_SPEC_H
 
 #include <net/if.h>
 #include <rawstack/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cxemu/preload/spec.h"
+#include "cxemu/host/spec.h"
 
 #include <cerrno>
 #include <cstring>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parser of spec.h: a table of keys, each with a function that takes the value whole or not. */
-#include "cxemu/preload/spec.h"
+#include "cxemu/host/spec.h"
 
 #include "cxemu/uverbs/limits.h"
 

@@ -5,9 +5,9 @@
  * sysfs-class-infiniband of the kernel describes them.
  */
 #define _GNU_SOURCE
-#include "cxemu/preload/sysfs.h"
+#include "cxemu/host/sysfs.h"
 
-#include "cxemu/preload/raw.h"
+#include "cxemu/host/raw.h"
 #include "cxemu/uverbs/limits.h"
 #include <dirent.h>
 #include <errno.h>

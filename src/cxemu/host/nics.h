@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine that the NICs sit in: made from descriptions, driven by a thread or pumped. The list
+ * is the process's: of a program that runs on NICs of its own, or of the daemon that others share.
+ */
+#ifndef CXEMU_HOST_NICS_H
+#define CXEMU_HOST_NICS_H
+
+#include "cxemu/uverbs/device.h"
+
+/* Live NICs, removed ones not counted. */
+unsigned cxemu_nics_count(void);
+/* A reference to the device of that number; NULL: none. */
+struct cxemu_dev *cxemu_nics_get(unsigned index);
+/* At exit: the device thread ends, then the NICs and the tree go. */
+void cxemu_nics_stop(void);
+void cxemu_nics_clear(void);
+
+/* Called now and then between passes of an engine, to do what no system call of a program would
+ * bring about; under a NIC's lock, so it must not wait for a control call. One function, set once.
+ */
+void cxemu_nics_on_tend(void (*tend)(void));
+
+/* A forked child has the descriptors, but no engine and no memory of ours: its commands fail. Set
+ * in the child, for good. */
+void cxemu_detach(void);
+bool cxemu_is_detached(void);
+/* Around fork(), so that the child does not inherit the list in the middle of a change. */
+void cxemu_nics_fork_lock(void);
+void cxemu_nics_fork_unlock(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a device can do: one bit for each capability that a user may switch off ("off=tso+rss" in a
+ * NIC's description), to see what a program does without it. A bit that is clear means that the
+ * device does not report the capability and refuses its use with the errno that mlx5_ib gives on a
+ * device without it. Models (model.h) differ in these bits and in identity.
+ */
+#ifndef CXEMU_UVERBS_CAPS_H
+#define CXEMU_UVERBS_CAPS_H
+
+#include <rawstack/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(enumerator, name in descriptions, what it stands for) */
+#define CXEMU_CAP_LIST(X)                                                                          \
+    X(CSUM, "csum", "checksums of IP, TCP and UDP, made and verified")                             \
+    X(TSO, "tso", "TCP segmentation of one send")                                                  \
+    X(VLAN_INSERT, "vlan_insert", "a VLAN tag put in on the way out")                              \
+    X(VLAN_STRIP, "vlan_strip", "a VLAN tag taken off into the completion")                        \
+    X(SCATTER_FCS, "scatter_fcs", "the frame check sequence handed over with the frame")           \
+    X(RSS, "rss", "indirection tables and Toeplitz-hashed queue pairs")                            \
+    X(STRIDING_RQ, "striding_rq", "multi-packet receive entries")                                  \
+    X(EMPW, "empw", "enhanced multi-packet send entries")                                          \
+    X(BLUEFLAME, "blueflame", "entries pushed through the UAR")                                    \
+    X(PACING, "pacing", "rate limits of queue pairs, and pacing-table entries of a program's own") \
+    X(PACING_BURST, "pacing_burst", "burst and packet size of a rate limit")                       \
+    X(TIMESTAMP, "timestamp", "hardware timestamps and the clock that a program may read")         \
+    X(CQ_MODERATION, "cq_moderation", "fewer events than completions")                             \
+    X(CQ_RESIZE, "cq_resize", "completion queues that change their size")                          \
+    X(FLOW_COUNTERS, "flow_counters", "packets and bytes of a flow")                               \
+    X(FLOW_TUNNEL, "flow_tunnel", "flows by VXLAN, GRE and inner headers")                         \
+    X(FLOW_EGRESS, "flow_egress", "flows on the way out")                                          \
+    X(SNIFFER, "sniffer", "a copy of all that the port carries")                                   \
+    X(MATCHER, "matcher", "flow matchers in the PRM's own layout")
+
+enum cxemu_cap {
+#define X(name, text, what) CXEMU_CAP_##name,
+    CXEMU_CAP_LIST(X)
+#undef X
+        CXEMU_CAPS
+};
+
+#define CXEMU_CAPS_ALL ((1u << CXEMU_CAPS) - 1)
+
+static inline bool cxemu_caps_have(uint32_t caps, enum cxemu_cap cap)
+{
+    return caps >> cap & 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
