@@ -149,6 +149,19 @@ void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcod
     cq->has_news = true;
 }
 
+static void count_error(struct cxemu_counters *counters, uint8_t opcode, uint8_t syndrome)
+{
+    bool flushed = syndrome == MLX5_CQE_SYNDROME_WR_FLUSH_ERR;
+
+    if (opcode == MLX5_CQE_REQ_ERR) {
+        counters->req_cqe_errors++;
+        counters->req_cqe_flush_errors += flushed;
+    } else {
+        counters->resp_cqe_errors++;
+        counters->resp_cqe_flush_errors += flushed;
+    }
+}
+
 void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
                     uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter)
 {
@@ -157,6 +170,7 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
 
     if (!cqe)
         return;
+    count_error(&cq->nic->counters, opcode, syndrome);
     memset(cqe, 0, OP_OWN_OFFSET);
     err->srqn = htobe32(uidx);
     err->syndrome = syndrome;

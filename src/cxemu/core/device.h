@@ -85,6 +85,7 @@ struct cxemu_nic {
     struct cxemu_nic_attr attr;
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
+    uint8_t *tx_slot; /* the frame that is being made, on the wire's memory */
     uint64_t now_ns;       /* the clock at the start of this pass */
     cxemu_pass_fn on_pass; /* NULL: none */
     void *pass_cookie;

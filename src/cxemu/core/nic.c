@@ -94,6 +94,7 @@ void cxemu_nic_link_update(struct cxemu_nic *nic)
     if (up == nic->link_up)
         return;
     nic->link_up = up;
+    nic->counters.link_down_events += !up;
     if (!nic->failed)
         tell(nic, up ? CXEMU_EVENT_PORT_ACTIVE : CXEMU_EVENT_PORT_ERR);
 }
@@ -252,13 +253,24 @@ static uint64_t wire_stat(struct cxemu_nic *nic, const char *name)
 
 uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name)
 {
-    const uint64_t *counter = cxemu_counters_find(&nic->counters, name);
     uint64_t value;
 
     cxemu_nic_lock(nic);
-    value = counter ? *counter : wire_stat(nic, name);
+    if (!cxemu_counters_get(&nic->counters, name, &value))
+        value = wire_stat(nic, name);
     cxemu_nic_unlock(nic);
     return value;
+}
+
+size_t cxemu_nic_counters(struct cxemu_nic *nic, enum cxemu_counter_list list,
+                          struct cxemu_counter_value *out, size_t max)
+{
+    size_t n;
+
+    cxemu_nic_lock(nic);
+    n = cxemu_counters_list(&nic->counters, list, out, max);
+    cxemu_nic_unlock(nic);
+    return n;
 }
 
 uint64_t cxemu_nic_clock(struct cxemu_nic *nic)

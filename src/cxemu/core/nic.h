@@ -16,6 +16,7 @@
 #define CXEMU_CORE_NIC_H
 
 #include "cxemu/core/clock.h"
+#include "cxemu/core/counters.h"
 #include <rawstack/types.h>
 #include <stdint.h>
 
@@ -62,7 +63,11 @@ void cxemu_nic_link_set(struct cxemu_nic *nic,
                         bool up); /* administrative; link = this && the wire's carrier */
 bool cxemu_nic_link_is_up(struct cxemu_nic *nic);
 void cxemu_nic_fail(struct cxemu_nic *nic); /* device fatal: queues stop, events go out */
+/* By any name it has; 0: none of that name. */
 uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name);
+/* As cxemu_counters_list: what sysfs and ethtool show, by their names. */
+size_t cxemu_nic_counters(struct cxemu_nic *nic, enum cxemu_counter_list list,
+                          struct cxemu_counter_value *out, size_t max);
 uint64_t cxemu_nic_clock(
     struct cxemu_nic *nic); /* the free-running hardware clock, cycles of 1 ns */
 

@@ -12,6 +12,7 @@
 
 #include "base/attr.h"
 #include "cxemu/core/netdev.h"
+#include "wire/ether.h"
 
 #include <string.h>
 
@@ -124,6 +125,17 @@ static void steer(struct cxemu_nic *nic, struct cxemu_rx_frame *frame)
         nic->counters.rx_dropped_no_match++;
 }
 
+static void count_group(const uint8_t *dmac, uint32_t len, bool sent, struct cxemu_counters *c)
+{
+    if (is_broadcast(dmac)) {
+        *(sent ? &c->tx_broadcast_packets : &c->rx_broadcast_packets) += 1;
+        *(sent ? &c->tx_broadcast_bytes : &c->rx_broadcast_bytes) += len;
+    } else {
+        *(sent ? &c->tx_multicast_packets : &c->rx_multicast_packets) += 1;
+        *(sent ? &c->tx_multicast_bytes : &c->rx_multicast_bytes) += len;
+    }
+}
+
 static void receive(struct cxemu_nic *nic, const struct cxemu_frame *in)
 {
     struct cxemu_rx_frame frame;
@@ -137,6 +149,8 @@ static void receive(struct cxemu_nic *nic, const struct cxemu_frame *in)
     frame.csum_known = false;
     nic->counters.rx_packets++;
     nic->counters.rx_bytes += in->len;
+    if (rs_unlikely(in->len >= RS_ETHER_ADDRS_BYTES && is_multicast(in->data)))
+        count_group(in->data, in->len, false, &nic->counters);
     steer(nic, &frame);
 }
 
@@ -168,7 +182,8 @@ uint8_t *cxemu_port_tx_slot(struct cxemu_nic *nic, uint32_t len)
 {
     if (rs_unlikely(!nic->link_up))
         return nic->void_frame;
-    return nic->wire->ops->tx_slot(nic->wire, len);
+    nic->tx_slot = nic->wire->ops->tx_slot(nic->wire, len);
+    return nic->tx_slot;
 }
 
 void cxemu_port_tx_commit(struct cxemu_nic *nic, uint32_t len)
@@ -179,5 +194,7 @@ void cxemu_port_tx_commit(struct cxemu_nic *nic, uint32_t len)
     }
     nic->counters.tx_packets++;
     nic->counters.tx_bytes += len;
+    if (rs_unlikely(is_multicast(nic->tx_slot)))
+        count_group(nic->tx_slot, len, true, &nic->counters);
     nic->wire->ops->tx_commit(nic->wire, len);
 }
