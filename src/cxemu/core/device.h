@@ -8,6 +8,7 @@
 
 #include "cxemu/core/counters.h"
 #include "cxemu/core/nic.h"
+#include "cxemu/core/rq.h"
 #include "cxemu/core/space.h"
 #include "cxemu/core/steer.h"
 #include "cxemu/core/wire.h"
@@ -48,20 +49,22 @@ struct cxemu_cq {
     uint8_t foreign_cqe[64]; /* the entry being built, when buf is in another process */
 };
 
-/* A send or receive queue's own state; kernel mlx5 keeps them apart for raw-packet QPs. */
+/* The send queue's own state is here, the receive queue's in rq: kernel mlx5 keeps them apart for
+ * raw-packet QPs. */
 struct cxemu_qp {
     struct cxemu_nic *nic;
     struct cxemu_qp_attr attr;
-    uint32_t sq_number, rq_number;
+    uint32_t sq_number;
     uint32_t flows; /* steering rules that deliver here */
     enum cxemu_qp_state state;
-    bool sq_error, rq_error; /* an entry failed: flush what follows */
+    bool sq_error; /* an entry failed: flush what follows */
     bool drained_told;
-    uint16_t sq_ci, rq_ci; /* consumer indices, free running */
-    uint16_t sq_pi, rq_pi; /* as last read from the doorbell record */
-    /* The rings as the engine reads them: the program's own, or, when they are in another process,
-     * copies that are brought up to date when the doorbell record moves. */
-    uint8_t *sq_ring, *rq_ring;
+    uint16_t sq_ci; /* consumer index, free running */
+    uint16_t sq_pi; /* as last read from the doorbell record */
+    /* The ring as the engine reads it: the program's own, or, when it is in another process, a
+     * copy that is brought up to date when the doorbell record moves. */
+    uint8_t *sq_ring;
+    struct cxemu_rq rq;
 };
 
 /* A frame on its way in. */
@@ -96,6 +99,9 @@ struct cxemu_nic {
 
     struct cxemu_qp **qps;
     uint32_t qp_count, qp_room;
+    struct cxemu_rq **rqs; /* all receive queues */
+    uint32_t rq_count, rq_room;
+    uint32_t rqs_failed; /* of them: have entries to flush, or will */
     struct cxemu_cq **cqs;
     uint32_t cq_count, cq_room;
     struct cxemu_listener **listeners;
@@ -143,9 +149,8 @@ bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget);
 bool cxemu_sq_is_idle(const struct cxemu_qp *qp); /* nothing rung that could be sent */
 
-/* rq.c */
+/* qp.c: what steering hands to a queue pair, for its receive queue. */
 void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag);
-int cxemu_rq_flush(struct cxemu_qp *qp, unsigned budget);
 
 /* port.c: the port's two sides. */
 int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget);

@@ -160,6 +160,7 @@ void cxemu_nic_destroy(struct cxemu_nic *nic)
         free(nic->listeners[i]);
     free(nic->listeners);
     free(nic->qps);
+    free(nic->rqs);
     free(nic->cqs);
     free(nic->mrs.slots);
     pthread_mutex_destroy(&nic->lock);
@@ -286,9 +287,9 @@ static int pump_queues(struct cxemu_nic *nic, unsigned budget)
     for (uint32_t i = 0; i < nic->qp_count; i++) {
         struct cxemu_qp *qp = nic->qps[(nic->next_qp + i) % nic->qp_count];
         moved += cxemu_sq_run(qp, budget);
-        if (qp->rq_error)
-            moved += cxemu_rq_flush(qp, budget);
     }
+    for (uint32_t i = 0; nic->rqs_failed && i < nic->rq_count; i++)
+        moved += cxemu_rq_flush(nic->rqs[i], budget);
     nic->next_qp++;
     return moved;
 }

@@ -29,6 +29,7 @@ struct cxemu_mr;
 struct cxemu_space; /* space.h */
 struct cxemu_cq;
 struct cxemu_qp;
+struct cxemu_rq;
 struct cxemu_flow;
 struct cxemu_wire;
 
@@ -50,6 +51,7 @@ enum cxemu_event { /* values are enum ibv_event_type's */
                    CXEMU_EVENT_DEVICE_FATAL = 8,
                    CXEMU_EVENT_PORT_ACTIVE = 9,
                    CXEMU_EVENT_PORT_ERR = 10,
+                   CXEMU_EVENT_WQ_FATAL = 19,
 };
 
 /* Port and device events, for every open context. `cookie` is the listener's. */
@@ -117,6 +119,37 @@ RS_MUST_USE int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_att
                                 struct cxemu_cq **out);
 uint32_t cxemu_cq_number(const struct cxemu_cq *cq);
 void cxemu_cq_destroy(struct cxemu_cq *cq); /* no queue uses it */
+
+/* --- receive queues of their own (work queues)
+ * ------------------------------------------------------------------ */
+
+enum cxemu_rq_state { /* values are enum ib_wq_state's */
+                      CXEMU_RQS_RST = 0,
+                      CXEMU_RQS_RDY = 1,
+                      CXEMU_RQS_ERR = 2,
+};
+
+struct cxemu_rq_attr {
+    uint32_t pd;
+    struct cxemu_cq *cq;
+    uint8_t *buf;       /* wqe_count entries of 1 << wqe_shift bytes */
+    uint32_t wqe_count; /* power of two; 0: none, as of a queue pair that only sends */
+    uint8_t wqe_shift;
+    uint32_t *doorbell;        /* the producer's record */
+    struct cxemu_space *space; /* of ring and doorbell; the queue takes a reference of its own */
+    uint32_t uidx;             /* reported in CQEs (cqe_version 1) */
+    bool vlan_strip, scatter_fcs;
+    enum cxemu_event fatal; /* what on_error tells */
+    void (*on_error)(void *cookie, enum cxemu_event event);
+    void *cookie;
+};
+RS_MUST_USE int cxemu_rq_create(struct cxemu_nic *nic, const struct cxemu_rq_attr *attr,
+                                struct cxemu_rq **out); /* in state RST */
+uint32_t cxemu_rq_number(const struct cxemu_rq *rq);
+/* The transition is already judged legal by uverbs/. */
+void cxemu_rq_state_set(struct cxemu_rq *rq, enum cxemu_rq_state state);
+enum cxemu_rq_state cxemu_rq_state_get(struct cxemu_rq *rq);
+void cxemu_rq_destroy(struct cxemu_rq *rq); /* no indirection table names it */
 
 /* --- raw-packet queue pairs
  * --------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * Raw-packet queue pairs: life and state. The kernel builds one of a send queue and a receive queue
  * object that fail apart (drivers/infiniband/hw/mlx5/qp.c: modify_raw_packet_qp and
- * sqrq_state_to_qp_state); what happens inside the queues is in sq.c and rq.c.
+ * sqrq_state_to_qp_state); what happens inside the queues is in sq.c, rq.c and rq_receive.c.
  */
 #include "cxemu/core/device.h"
 
@@ -14,8 +14,7 @@
 #include <time.h>
 
 enum {
-    RQ_SHIFT_MIN = 4, /* one data segment */
-    RQ_SHIFT_MAX = 13,
+    DB_RQ = 0,           /* of the doorbell record */
     QUEUE_MAX = 1 << 15, /* entries: the doorbell record's index has 16 bits */
     DRAIN_TRIES = 100,
     DRAIN_PAUSE_NS = 200 * 1000,
@@ -32,44 +31,25 @@ static bool is_attr_valid(const struct cxemu_qp_attr *attr)
         (!is_power_of_two(attr->sq_wqebb_count) || attr->sq_wqebb_count > QUEUE_MAX ||
          !attr->sq_buf || !attr->send_cq))
         return false;
-    if (attr->rq_wqe_count &&
-        (!is_power_of_two(attr->rq_wqe_count) || attr->rq_wqe_count > QUEUE_MAX || !attr->rq_buf ||
-         !attr->recv_cq || attr->rq_wqe_shift < RQ_SHIFT_MIN || attr->rq_wqe_shift > RQ_SHIFT_MAX))
-        return false;
     return attr->doorbell != NULL;
 }
 
-static void count_user(struct cxemu_cq *cq, int change)
-{
-    if (cq)
-        cq->users += (uint32_t)change;
-}
-
-static void rings_free(struct cxemu_qp *qp)
+static void sq_ring_free(struct cxemu_qp *qp)
 {
     if (qp->sq_ring != qp->attr.sq_buf)
         free(qp->sq_ring);
-    if (qp->rq_ring != qp->attr.rq_buf)
-        free(qp->rq_ring);
     cxemu_space_put(qp->attr.space);
 }
 
-static int rings_make(struct cxemu_qp *qp)
+static int sq_ring_make(struct cxemu_qp *qp)
 {
-    size_t sq_bytes = (size_t)qp->attr.sq_wqebb_count * MLX5_SEND_WQE_BB;
-    size_t rq_bytes = (size_t)qp->attr.rq_wqe_count << qp->attr.rq_wqe_shift;
-
-    cxemu_space_get(qp->attr.space);
     qp->sq_ring = qp->attr.sq_buf;
-    qp->rq_ring = qp->attr.rq_buf;
-    if (!qp->attr.space)
-        return 0;
-    qp->sq_ring = sq_bytes ? calloc(1, sq_bytes) : NULL;
-    qp->rq_ring = rq_bytes ? calloc(1, rq_bytes) : NULL;
-    if ((sq_bytes && !qp->sq_ring) || (rq_bytes && !qp->rq_ring)) {
-        rings_free(qp);
-        return -ENOMEM;
+    if (qp->attr.space && qp->attr.sq_wqebb_count) {
+        qp->sq_ring = calloc(qp->attr.sq_wqebb_count, MLX5_SEND_WQE_BB);
+        if (!qp->sq_ring)
+            return -ENOMEM;
     }
+    cxemu_space_get(qp->attr.space);
     return 0;
 }
 
@@ -80,6 +60,44 @@ bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint
 
     return cxemu_space_read(space, ring + from, theirs + from, first) &&
            cxemu_space_read(space, ring, theirs, bytes - first);
+}
+
+static struct cxemu_rq_attr rq_attr_of(const struct cxemu_qp_attr *attr)
+{
+    return (struct cxemu_rq_attr){
+        .pd = attr->pd,
+        .cq = attr->recv_cq,
+        .buf = attr->rq_buf,
+        .wqe_count = attr->rq_wqe_count,
+        .wqe_shift = attr->rq_wqe_shift,
+        .doorbell = &attr->doorbell[DB_RQ],
+        .space = attr->space,
+        .uidx = attr->uidx,
+        .vlan_strip = attr->vlan_strip,
+        .scatter_fcs = attr->scatter_fcs,
+        .fatal = CXEMU_EVENT_QP_FATAL,
+        .on_error = attr->on_error,
+        .cookie = attr->cookie,
+    };
+}
+
+/* The NIC's lock is held. */
+static int queues_add(struct cxemu_nic *nic, struct cxemu_qp *qp)
+{
+    struct cxemu_rq_attr rq_attr = rq_attr_of(&qp->attr);
+    int rc = cxemu_array_add(&nic->qps, &nic->qp_count, &nic->qp_room, qp);
+
+    if (rc)
+        return rc;
+    qp->sq_number = nic->next_number++;
+    rc = cxemu_rq_init(&qp->rq, nic, &rq_attr);
+    if (rc) {
+        cxemu_array_remove(nic->qps, &nic->qp_count, qp);
+        return rc;
+    }
+    if (qp->attr.send_cq)
+        qp->attr.send_cq->users++;
+    return 0;
 }
 
 int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr, struct cxemu_qp **out)
@@ -94,38 +112,45 @@ int cxemu_qp_create(struct cxemu_nic *nic, const struct cxemu_qp_attr *attr, str
         return -ENOMEM;
     qp->nic = nic;
     qp->attr = *attr;
-    rc = rings_make(qp);
-    if (rc) {
-        free(qp);
-        return rc;
-    }
+    rc = sq_ring_make(qp);
+    if (rc)
+        goto free_qp;
     cxemu_nic_lock(nic);
-    rc = cxemu_array_add(&nic->qps, &nic->qp_count, &nic->qp_room, qp);
-    if (!rc) {
-        qp->sq_number = nic->next_number++;
-        qp->rq_number = nic->next_number++;
-        count_user(attr->send_cq, 1);
-        count_user(attr->recv_cq, 1);
-    }
+    rc = queues_add(nic, qp);
     cxemu_nic_unlock(nic);
-    if (rc) {
-        rings_free(qp);
-        free(qp);
-    } else {
-        *out = qp;
-    }
+    if (rc)
+        goto free_ring;
+    *out = qp;
+    return 0;
+
+free_ring:
+    sq_ring_free(qp);
+free_qp:
+    free(qp);
     return rc;
 }
 
 /* Kernel create_raw_packet_qp: the send queue's number, if there is a send queue. */
 uint32_t cxemu_qp_number(const struct cxemu_qp *qp)
 {
-    return qp->attr.sq_wqebb_count ? qp->sq_number : qp->rq_number;
+    return qp->attr.sq_wqebb_count ? qp->sq_number : qp->rq.number;
 }
 
 uint32_t cxemu_sq_number(const struct cxemu_qp *qp)
 {
     return qp->sq_number;
+}
+
+/* Kernel modify_raw_packet_qp: the receive queue is ready from INIT on, and no later change but to
+ * RESET or ERR touches it; libmlx5 withholds the doorbell until RTR. */
+static void rq_follow(struct cxemu_rq *rq, enum cxemu_qp_state state)
+{
+    if (state == CXEMU_QPS_RESET)
+        cxemu_rq_change(rq, CXEMU_RQS_RST);
+    else if (state == CXEMU_QPS_ERR)
+        cxemu_rq_change(rq, CXEMU_RQS_ERR);
+    else if (rq->state == CXEMU_RQS_RST)
+        cxemu_rq_change(rq, CXEMU_RQS_RDY);
 }
 
 void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state)
@@ -134,17 +159,12 @@ void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state)
     if (state == CXEMU_QPS_RESET) {
         qp->sq_ci = 0;
         qp->sq_pi = 0;
-        qp->rq_ci = 0;
-        qp->rq_pi = 0;
     }
-    if (state == CXEMU_QPS_RESET || state == CXEMU_QPS_RTS) {
+    if (state == CXEMU_QPS_RESET || state == CXEMU_QPS_RTS)
         qp->sq_error = false;
-        qp->rq_error = false;
-    }
-    if (state == CXEMU_QPS_ERR) {
+    if (state == CXEMU_QPS_ERR)
         qp->sq_error = qp->attr.sq_wqebb_count != 0;
-        qp->rq_error = qp->attr.rq_wqe_count != 0;
-    }
+    rq_follow(&qp->rq, state);
     qp->drained_told = false;
     qp->state = state;
     cxemu_nic_unlock(qp->nic);
@@ -158,7 +178,7 @@ enum cxemu_qp_state cxemu_qp_state_get(struct cxemu_qp *qp)
 
     cxemu_nic_lock(qp->nic);
     state = qp->state;
-    if (qp->rq_error)
+    if (qp->rq.failed)
         state = CXEMU_QPS_ERR;
     else if (qp->sq_error)
         state = CXEMU_QPS_SQE;
@@ -196,9 +216,15 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     if (!nic->failed && qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
         drain(qp);
     cxemu_array_remove(nic->qps, &nic->qp_count, qp);
-    count_user(qp->attr.send_cq, -1);
-    count_user(qp->attr.recv_cq, -1);
+    cxemu_rq_fini(&qp->rq);
+    if (qp->attr.send_cq)
+        qp->attr.send_cq->users--;
     cxemu_nic_unlock(nic);
-    rings_free(qp);
+    sq_ring_free(qp);
     free(qp);
+}
+
+void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag)
+{
+    cxemu_rq_receive(&qp->rq, frame, tag);
 }
