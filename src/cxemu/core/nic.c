@@ -225,6 +225,19 @@ bool cxemu_nic_link_is_up(struct cxemu_nic *nic)
     return up;
 }
 
+int cxemu_nic_wire_change(struct cxemu_nic *nic, cxemu_wire_change_fn fn, void *cookie)
+{
+    int rc = -ENODEV;
+
+    cxemu_nic_lock(nic);
+    if (nic->wire) {
+        nic->wire->ops->tx_flush(nic->wire);
+        rc = fn(cookie, &nic->wire, &nic->attr.clock);
+    }
+    cxemu_nic_unlock(nic);
+    return rc;
+}
+
 void cxemu_nic_fail(struct cxemu_nic *nic)
 {
     cxemu_nic_lock(nic);
@@ -240,9 +253,9 @@ void cxemu_nic_fail(struct cxemu_nic *nic)
 static uint64_t wire_stat(struct cxemu_nic *nic, const char *name)
 {
     static const char *const names[CXEMU_WIRE_STATS] = {
-        [CXEMU_WIRE_LOST] = "wire_lost_packets",
-        [CXEMU_WIRE_RX_INVALID] = "wire_rx_invalid_packets",
-        [CXEMU_WIRE_TX_FAILED] = "wire_tx_failed_packets",
+#define NAME(id, name) [CXEMU_WIRE_##id] = "wire_" #name "_packets",
+        CXEMU_WIRE_STATS_LIST(NAME)
+#undef NAME
     };
 
     for (unsigned i = 0; nic->wire && i < CXEMU_WIRE_STATS; i++) {

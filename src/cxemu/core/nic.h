@@ -64,6 +64,11 @@ void cxemu_nic_unlisten(struct cxemu_nic *nic, cxemu_event_fn fn, void *cookie);
 void cxemu_nic_link_set(struct cxemu_nic *nic,
                         bool up); /* administrative; link = this && the wire's carrier */
 bool cxemu_nic_link_is_up(struct cxemu_nic *nic);
+/* Calls fn under the NIC's lock, between passes, with the wire that the port is plugged into; fn
+ * may wrap, unwrap or change it. Returns what fn returns; -ENODEV: the port has no wire. */
+typedef int (*cxemu_wire_change_fn)(void *cookie, struct cxemu_wire **wire,
+                                    const struct cxemu_clock *clock);
+RS_MUST_USE int cxemu_nic_wire_change(struct cxemu_nic *nic, cxemu_wire_change_fn fn, void *cookie);
 void cxemu_nic_fail(struct cxemu_nic *nic); /* device fatal: queues stop, events go out */
 /* By any name it has; 0: none of that name. */
 uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name);

@@ -31,11 +31,29 @@ struct cxemu_frame {
     uint32_t len;
 };
 
-enum cxemu_wire_stat {                        /* what happens outside of the NIC's sight */
-                       CXEMU_WIRE_LOST,       /* by the loss generator */
-                       CXEMU_WIRE_RX_INVALID, /* a frame that no real wire could carry */
-                       CXEMU_WIRE_TX_FAILED,  /* the kernel refused it */
-                       CXEMU_WIRE_STATS
+/* What happens to frames outside of the NIC's sight, each with the name under which
+ * cxemu_nic_counter finds it ("wire_lost_packets"). Every discard by a wire is one of them. */
+/* clang-format off */
+#define CXEMU_WIRE_STATS_LIST(X)                                                                  \
+    X(LOST, lost)                 /* by the loss stages of an impairment */                       \
+    X(RX_INVALID, rx_invalid)     /* a frame that no real wire could carry */                     \
+    X(TX_FAILED, tx_failed)       /* the kernel refused it, or there was no memory */             \
+    X(OVERSIZE, oversize)         /* longer than this wire carries */                             \
+    X(QUEUE_FULL, queue_full)     /* tail drop of an impairment's queue */                        \
+    X(ECN_MARKED, ecn_marked)     /* not a discard: congestion experienced was set */             \
+    X(ECN_DROPPED, ecn_dropped)   /* over the marking threshold, not ECN-capable */               \
+    X(DUPLICATED, duplicated)     /* not a discard: copies made */                                \
+    X(REORDERED, reordered)       /* not a discard: held back behind later frames */              \
+    X(CORRUPTED, corrupted)       /* not a discard: delivered with flipped bits */                \
+    X(PEER_STUCK, peer_stuck)     /* for a switch port that had not been looked at for long */    \
+    X(UNHEARD, unheard)           /* nobody was there to receive it */
+/* clang-format on */
+
+enum cxemu_wire_stat {
+#define CXEMU_WIRE_STAT_ENUM(id, name) CXEMU_WIRE_##id,
+    CXEMU_WIRE_STATS_LIST(CXEMU_WIRE_STAT_ENUM)
+#undef CXEMU_WIRE_STAT_ENUM
+    CXEMU_WIRE_STATS
 };
 
 struct cxemu_wire;
@@ -50,7 +68,11 @@ struct cxemu_wire_ops {
     bool (*carrier)(struct cxemu_wire *wire);
     /* Our end is up or down, which the other end may see as carrier. May be NULL. */
     void (*end_set)(struct cxemu_wire *wire, bool up);
-    int (*poll_fd)(struct cxemu_wire *wire); /* readable when a frame came; -1: none */
+    /* Readable when a frame came; -1: none. Asked before each sleep: it may arm a wake-up. */
+    int (*poll_fd)(struct cxemu_wire *wire);
+    /* When, on the NIC's clock, a frame that waits in the wire wants the next pass; UINT64_MAX:
+     * none waits. May be NULL: never. */
+    uint64_t (*due_ns)(struct cxemu_wire *wire);
     uint64_t (*stat)(struct cxemu_wire *wire, enum cxemu_wire_stat which);
     void (*destroy)(struct cxemu_wire *wire);
 };
@@ -59,6 +81,11 @@ struct cxemu_wire_ops {
 struct cxemu_wire {
     const struct cxemu_wire_ops *ops;
 };
+
+static inline uint64_t cxemu_wire_due_ns(struct cxemu_wire *wire)
+{
+    return wire->ops->due_ns ? wire->ops->due_ns(wire) : UINT64_MAX;
+}
 
 #ifdef __cplusplus
 }

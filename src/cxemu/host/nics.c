@@ -4,9 +4,9 @@
 #include "cxemu/host/nics.h"
 
 #include "cxemu/core/driver.h"
-#include "cxemu/core/wire_loss.h"
-#include "cxemu/core/wire_mem.h"
-#include "cxemu/core/wire_packet.h"
+#include "cxemu/wires/wire_loss.h"
+#include "cxemu/wires/wire_mem.h"
+#include "cxemu/wires/wire_packet.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/spec.h"
 #include "cxemu/host/sysfs.h"

@@ -8,7 +8,7 @@
 #define TEST_CXEMU_CORE_RIG_H
 
 #include "cxemu/core/nic.h"
-#include "cxemu/core/wire_mem.h"
+#include "cxemu/wires/wire_mem.h"
 
 #include "base/order.h"
 #include "wire/packet.h"

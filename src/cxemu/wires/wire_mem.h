@@ -4,8 +4,8 @@
  * sender waits, as it would for PAUSE frames. The ends may be used by two threads, or pumped by
  * one.
  */
-#ifndef CXEMU_CORE_WIRE_MEM_H
-#define CXEMU_CORE_WIRE_MEM_H
+#ifndef CXEMU_WIRES_WIRE_MEM_H
+#define CXEMU_WIRES_WIRE_MEM_H
 
 #include "cxemu/core/wire.h"
 

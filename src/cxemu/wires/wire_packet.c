@@ -5,10 +5,10 @@
  * super-frames; one sends finished frames and, bound to no protocol, receives nothing.
  */
 #define _GNU_SOURCE /* sendmmsg */
-#include "cxemu/core/wire_packet.h"
+#include "cxemu/wires/wire_packet.h"
 
 #include "base/attr.h"
-#include "cxemu/core/packet_rx.h"
+#include "cxemu/wires/packet_rx.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Random loss around another wire; see wire_loss.h. */
-#include "cxemu/core/wire_loss.h"
+#include "cxemu/wires/wire_loss.h"
 
 #include "base/attr.h"
 

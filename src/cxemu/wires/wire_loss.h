@@ -3,8 +3,8 @@
  * A lossy stretch of wire around any other wire. Each direction has a generator of its own, so what
  * is lost depends only on the seed and on the order of frames in that direction.
  */
-#ifndef CXEMU_CORE_WIRE_LOSS_H
-#define CXEMU_CORE_WIRE_LOSS_H
+#ifndef CXEMU_WIRES_WIRE_LOSS_H
+#define CXEMU_WIRES_WIRE_LOSS_H
 
 #include "cxemu/core/wire.h"
 

@@ -3,8 +3,8 @@
  * A kernel netdev as wire, usually one end of a veth: AF_PACKET, packet(7). The kernel's stack at
  * our end sees the frames too and must not answer for us: give that end no address.
  */
-#ifndef CXEMU_CORE_WIRE_PACKET_H
-#define CXEMU_CORE_WIRE_PACKET_H
+#ifndef CXEMU_WIRES_WIRE_PACKET_H
+#define CXEMU_WIRES_WIRE_PACKET_H
 
 #include "cxemu/core/wire.h"
 

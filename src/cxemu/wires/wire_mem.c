@@ -7,7 +7,7 @@
  * Indices run free: used = tail - head <= RING_BYTES. The producer writes tail with release after
  * the frames, the consumer head with release after it is done with them.
  */
-#include "cxemu/core/wire_mem.h"
+#include "cxemu/wires/wire_mem.h"
 
 #include "base/attr.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The AF_PACKET wire over a veth pair, and a NIC with a real tap, in a network namespace of the
 // test's own. Skipped where that may not be made.
-#include "rig.h"
+#include "../core/rig.h"
 
 extern "C" {
 #include "cxemu/core/offload.h"
-#include "cxemu/core/wire_packet.h"
+#include "cxemu/wires/wire_packet.h"
 }
 
 #include "wire/checksum.h"

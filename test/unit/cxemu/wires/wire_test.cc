@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The memory wire's losslessness and the lossy wire's determinism.
-#include "rig.h"
+#include "../core/rig.h"
 
 extern "C" {
-#include "cxemu/core/wire_loss.h"
+#include "cxemu/wires/wire_loss.h"
 }
 
 #include <thread>

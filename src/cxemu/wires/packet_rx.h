@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The receiving half of the AF_PACKET wire: a socket's messages become frames as a wire has them.
  */
-#ifndef CXEMU_CORE_PACKET_RX_H
-#define CXEMU_CORE_PACKET_RX_H
+#ifndef CXEMU_WIRES_PACKET_RX_H
+#define CXEMU_WIRES_PACKET_RX_H
 
 #include "cxemu/core/wire.h"
 

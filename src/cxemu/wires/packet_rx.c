@@ -5,7 +5,7 @@
  * that is undone here. A frame that needs none of it is handed on where it lies.
  */
 #define _GNU_SOURCE /* recvmmsg */
-#include "cxemu/core/packet_rx.h"
+#include "cxemu/wires/packet_rx.h"
 
 #include "base/order.h"
 #include "cxemu/core/offload.h"
