@@ -10,8 +10,11 @@
 
 struct cxemu_space {
     int mem_fd;
-    uint32_t refs; /* atomic */
+    uint32_t refs;   /* atomic */
+    uint64_t pinned; /* atomic */
 };
+
+static uint64_t own_pinned; /* atomic: of this process */
 
 int cxemu_space_create(int mem_fd, struct cxemu_space **out)
 {
@@ -40,6 +43,22 @@ void cxemu_space_put(struct cxemu_space *space)
         return;
     syscall(SYS_close, space->mem_fd); /* not close(): that may be the interposed one */
     free(space);
+}
+
+uint64_t cxemu_space_pin(struct cxemu_space *space, int64_t pages)
+{
+    uint64_t *count = space ? &space->pinned : &own_pinned;
+
+    return __atomic_add_fetch(count, (uint64_t)pages, __ATOMIC_RELAXED);
+}
+
+/* mem_rw answers 0, end of file, when nobody uses the address space any more; else a bad address,
+ * such as this one, is EIO. */
+bool cxemu_space_is_alive(const struct cxemu_space *space)
+{
+    uint8_t byte;
+
+    return !space || pread(space->mem_fd, &byte, 1, 0) != 0;
 }
 
 bool cxemu_space_read_foreign(const struct cxemu_space *space, void *dst, const void *at,

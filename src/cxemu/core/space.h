@@ -26,6 +26,12 @@ RS_MUST_USE int cxemu_space_create(int mem_fd, struct cxemu_space **out);
 struct cxemu_space *cxemu_space_get(struct cxemu_space *space);
 void cxemu_space_put(struct cxemu_space *space);
 
+/* Adds to the count of pages that the NIC's owner holds on to for the program; NULL: of this
+ * process. Returns the new count. Any thread. */
+uint64_t cxemu_space_pin(struct cxemu_space *space, int64_t pages);
+/* Is the program still there? NULL: we are. */
+bool cxemu_space_is_alive(const struct cxemu_space *space);
+
 bool cxemu_space_read_foreign(const struct cxemu_space *space, void *dst, const void *at,
                               size_t len);
 bool cxemu_space_write_foreign(const struct cxemu_space *space, void *at, const void *src,

@@ -6,6 +6,7 @@
  */
 #include "cxemu/uverbs/bundle.h"
 
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/umem.h"
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -186,13 +187,24 @@ int cxemu_bundle_out(const struct cxemu_bundle *b, uint16_t id, const void *src,
     return err ? err : mark_valid(b, attr);
 }
 
+static uint64_t data_at(const struct cxemu_bundle *b, const struct cxemu_attr *attr)
+{
+    return b->user_attrs + attr->index * sizeof(struct ib_uverbs_attr) +
+           offsetof(struct ib_uverbs_attr, data);
+}
+
 int cxemu_bundle_out_id(const struct cxemu_bundle *b, uint16_t id, uint64_t value)
 {
     const struct cxemu_attr *attr = cxemu_bundle_attr(b, id);
 
-    if (!attr)
-        return 0;
-    return cxemu_umem_write(b->user_attrs + attr->index * sizeof(struct ib_uverbs_attr) +
-                                offsetof(struct ib_uverbs_attr, data),
-                            &value, sizeof(value));
+    return attr ? cxemu_umem_write(data_at(b, attr), &value, sizeof(value)) : 0;
+}
+
+int cxemu_bundle_out_fd(const struct cxemu_bundle *b, uint16_t id, int fd)
+{
+    const struct cxemu_attr *attr = cxemu_bundle_attr(b, id);
+
+    if (attr)
+        cxemu_caller_give_fd(fd, data_at(b, attr), sizeof(uint64_t));
+    return cxemu_bundle_out_id(b, id, (uint64_t)fd);
 }

@@ -81,6 +81,8 @@ RS_MUST_USE int cxemu_bundle_number(const struct cxemu_bundle *b, uint16_t id, u
 RS_MUST_USE int cxemu_bundle_out(const struct cxemu_bundle *b, uint16_t id, const void *src,
                                  size_t len);
 /* A new handle or descriptor. */
+/* A descriptor made for the program: its number, and from success on the descriptor itself. */
+RS_MUST_USE int cxemu_bundle_out_fd(const struct cxemu_bundle *b, uint16_t id, int fd);
 RS_MUST_USE int cxemu_bundle_out_id(const struct cxemu_bundle *b, uint16_t id, uint64_t value);
 
 #ifdef __cplusplus

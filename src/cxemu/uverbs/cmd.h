@@ -41,9 +41,8 @@ const struct cxemu_method *cxemu_method_find(uint16_t object, uint16_t method);
 /* The driver part of a method's input, up to len bytes, the rest cleared; *given: its length. */
 RS_MUST_USE int cxemu_uhw_in(const struct cxemu_bundle *b, void *dst, size_t len, size_t *given);
 
-/* CAP_NET_RAW, effective, of the calling thread. */
-bool cxemu_has_cap(unsigned cap); /* of the calling thread, effective */
-bool cxemu_may_use_raw(void);
+bool cxemu_has_cap(unsigned cap); /* of the caller, effective: caller.h */
+bool cxemu_may_use_raw(void);     /* CAP_NET_RAW */
 
 /* One more, one fewer live object. */
 void cxemu_count(struct cxemu_ctx *ctx, enum cxemu_kind kind, int delta);

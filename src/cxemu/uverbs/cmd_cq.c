@@ -3,6 +3,7 @@
  * Completion queues and completion channels: ibv_create_cq(3), ibv_create_comp_channel(3). Checks
  * follow uverbs_std_types_cq.c and hw/mlx5/cq.c (create_cq_user).
  */
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
@@ -160,6 +161,7 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
         .cqe_count = entries,
         .cqe_bytes = r->driver.cqe_size,
         .doorbell = (uint32_t *)(uintptr_t)r->driver.db_addr,
+        .space = cxemu_caller_space(),
         .on_completion = cq->channel ? on_completion : NULL,
         .on_error = on_error,
         .cookie = cq,
@@ -281,6 +283,8 @@ int cxemu_cmd_create_comp_channel(struct cxemu_cmd *cmd)
     if (err)
         return err;
     resp.fd = (uint32_t)fd;
+    cxemu_caller_give_fd(fd, cmd->out + offsetof(struct ib_uverbs_create_comp_channel_resp, fd),
+                         sizeof(resp.fd));
     return cxemu_cmd_out(cmd, &resp, sizeof(resp));
 }
 

@@ -5,6 +5,7 @@
  * one that works. Values: <rdma/ib_user_verbs.h>, <rdma/mlx5-abi.h>,
  * drivers/infiniband/hw/mlx5/main.c.
  */
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/pages.h"
@@ -246,6 +247,8 @@ int cxemu_cmd_get_context(struct cxemu_cmd *cmd)
     if (err)
         return err;
     resp.async_fd = (uint32_t)fd;
+    cxemu_caller_give_fd(fd, cmd->out + offsetof(struct ib_uverbs_get_context_resp, async_fd),
+                         sizeof(resp.async_fd));
     fill_context(&driver, cmd->uhw_out_len);
     err = cxemu_cmd_out(cmd, &resp, sizeof(resp));
     if (!err)
@@ -279,7 +282,7 @@ int cxemu_method_async_alloc(struct cxemu_bundle *b)
     int err = cxemu_ctx_evfile_add(b->ctx, sizeof(struct ib_uverbs_async_event_desc), &fd);
     if (err)
         return err;
-    return cxemu_bundle_out_id(b, UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, (uint64_t)fd);
+    return cxemu_bundle_out_fd(b, UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, fd);
 }
 
 int cxemu_uhw_in(const struct cxemu_bundle *b, void *dst, size_t len, size_t *given)

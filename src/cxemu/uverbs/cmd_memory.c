@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Protection domains and memory regions: ibv_alloc_pd(3), ibv_reg_mr(3), ibv_rereg_mr(3). Access
  * rules: ib_check_mr_access of include/rdma/ib_verbs.h. */
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
@@ -141,6 +142,7 @@ static int make_attr(uint64_t start, uint64_t length, uint64_t hca_va, uint32_t 
     attr->iova = hca_va;
     attr->addr = start;
     attr->len = length;
+    attr->space = cxemu_caller_space();
     return 0;
 }
 
@@ -253,6 +255,7 @@ int cxemu_cmd_rereg_mr(struct cxemu_cmd *cmd)
     if (in.flags & REREG_TRANSLATION) {
         cxemu_unpin(&mr->obj);
         mr->obj.pinned = pinned.pinned;
+        mr->obj.space = pinned.space;
     }
     mr->pd->obj.users--;
     pd->obj.users++;

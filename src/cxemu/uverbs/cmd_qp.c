@@ -4,6 +4,7 @@
  * uverbs_std_types_qp.c, uverbs_cmd.c (create_qp) and hw/mlx5/qp.c. Changes of state:
  * cmd_qp_modify.c.
  */
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
@@ -167,6 +168,7 @@ static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cx
         .rq_wqe_count = d->rq_wqe_count,
         .rq_wqe_shift = (uint8_t)d->rq_wqe_shift,
         .doorbell = (uint32_t *)(uintptr_t)d->db_addr,
+        .space = cxemu_caller_space(),
         .uidx = d->uidx,
         .sq_sig_all = r->flags & IB_UVERBS_QP_CREATE_SQ_SIG_ALL,
         .on_error = on_error,

@@ -6,6 +6,7 @@
  * (rdma_core.c, uverbs_destroy_ufile_hw).
  */
 #define _GNU_SOURCE
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/objects.h"
 #include "cxemu/uverbs/pages.h"
@@ -16,8 +17,6 @@
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static void on_device_event(void *cookie, enum cxemu_event event)
 {
@@ -145,23 +144,19 @@ int cxemu_ctx_evfile_add(struct cxemu_ctx *ctx, uint8_t event_bytes, int *fd)
 
 struct cxemu_evfile *cxemu_ctx_evfile_find(struct cxemu_ctx *ctx, int64_t fd, uint8_t event_bytes)
 {
-    if (fd < 0 || fd > INT32_MAX)
+    int ours = cxemu_caller_fd(fd);
+
+    if (ours < 0)
         return NULL;
     for (struct cxemu_evref *ref = ctx->evfiles; ref; ref = ref->next)
-        if (cxemu_evfile_event_bytes(ref->file) == event_bytes &&
-            cxemu_evfile_is(ref->file, (int)fd))
+        if (cxemu_evfile_event_bytes(ref->file) == event_bytes && cxemu_evfile_is(ref->file, ours))
             return ref->file;
     return NULL;
 }
 
 bool cxemu_has_cap(unsigned cap)
 {
-    struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-
-    if (syscall(SYS_capget, &hdr, data))
-        return false;
-    return data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
+    return cxemu_caller_has_cap(cap);
 }
 
 bool cxemu_may_use_raw(void)

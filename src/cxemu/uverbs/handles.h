@@ -9,6 +9,7 @@
 #ifndef CXEMU_UVERBS_HANDLES_H
 #define CXEMU_UVERBS_HANDLES_H
 
+#include "cxemu/core/space.h"
 #include <rawstack/types.h>
 
 #ifdef __cplusplus
@@ -30,8 +31,9 @@ enum cxemu_kind {
 struct cxemu_obj {
     enum cxemu_kind kind;
     uint32_t handle;
-    uint64_t pinned; /* pages of the program that it holds: pin.h */
-    uint32_t users;  /* objects that refer to this one: destroying it is -EBUSY */
+    uint64_t pinned;           /* pages of the program that it holds: pin.h */
+    struct cxemu_space *space; /* and of which; a reference */
+    uint32_t users;            /* objects that refer to this one: destroying it is -EBUSY */
 };
 
 struct cxemu_handles {

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One count for the process, as the kernel has one for each address space (mm->pinned_vm). */
-#define _GNU_SOURCE
+/* One count for each address space, as the kernel's mm->pinned_vm. */
 #include "cxemu/uverbs/pin.h"
 
-#include "cxemu/uverbs/atomics.h"
-#include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/pages.h"
 #include <errno.h>
 #include <linux/capability.h>
-#include <sys/resource.h>
-
-static atomic_ullong pinned_pages;
 
 static uint64_t pages_of(uint64_t addr, uint64_t len)
 {
@@ -22,22 +17,34 @@ static uint64_t pages_of(uint64_t addr, uint64_t len)
 int cxemu_pin(struct cxemu_obj *obj, uint64_t addr, uint64_t len)
 {
     uint64_t pages = pages_of(addr, len);
-    uint64_t all = atomic_fetch_add(&pinned_pages, pages) + pages;
-    struct rlimit limit;
+    struct cxemu_space *space = cxemu_caller_space();
+    uint64_t limit = cxemu_caller_memlock();
     int err = 0;
 
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        !cxemu_has_cap(CAP_IPC_LOCK))
-        err = !limit.rlim_cur ? -EPERM : all > limit.rlim_cur / CXEMU_PAGE_BYTES ? -ENOMEM : 0;
-    if (err)
-        atomic_fetch_sub(&pinned_pages, pages);
-    else
-        obj->pinned += pages;
-    return err;
+    if (!pages)
+        return 0;
+    uint64_t all = cxemu_space_pin(space, (int64_t)pages);
+    if (limit != UINT64_MAX && !cxemu_caller_has_cap(CAP_IPC_LOCK))
+        err = !limit ? -EPERM : all > limit / CXEMU_PAGE_BYTES ? -ENOMEM : 0;
+    if (err) {
+        (void)cxemu_space_pin(space, -(int64_t)pages);
+        return err;
+    }
+    /* All of an object's memory is of one program; if not, what was counted first is moved over. */
+    if (obj->space != space) {
+        (void)cxemu_space_pin(obj->space, -(int64_t)obj->pinned);
+        (void)cxemu_space_pin(space, (int64_t)obj->pinned);
+        cxemu_space_put(obj->space);
+        obj->space = cxemu_space_get(space);
+    }
+    obj->pinned += pages;
+    return 0;
 }
 
 void cxemu_unpin(struct cxemu_obj *obj)
 {
-    atomic_fetch_sub(&pinned_pages, obj->pinned);
+    (void)cxemu_space_pin(obj->space, -(int64_t)obj->pinned);
+    cxemu_space_put(obj->space);
+    obj->space = NULL;
     obj->pinned = 0;
 }

@@ -2,11 +2,13 @@
 /*
  * Copies to and from the program by process_vm_readv(2) and process_vm_writev(2) on ourselves: the
  * kernel checks the addresses. Where a seccomp filter forbids these calls, /proc/self/maps is asked
- * instead. Mapping rights come from there in any case.
+ * instead. Mapping rights come from there in any case. The memory of a caller in another process is
+ * reached through its space, and its rights through the map that it sent along (caller.h).
  */
 #define _GNU_SOURCE
 #include "cxemu/uverbs/umem.h"
 
+#include "cxemu/uverbs/caller.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -22,8 +24,6 @@ static int copy(copy_fn call, void *own, uint64_t addr, size_t len, bool writabl
     struct iovec local = {own, len};
     struct iovec remote = {(void *)(uintptr_t)addr, len};
 
-    if (len == 0)
-        return 0;
     ssize_t n = call(getpid(), &local, 1, &remote, 1, 0);
     if (n == (ssize_t)len)
         return 0;
@@ -41,11 +41,23 @@ static int copy(copy_fn call, void *own, uint64_t addr, size_t len, bool writabl
 
 int cxemu_umem_read(void *dst, uint64_t addr, size_t len)
 {
+    const struct cxemu_space *space = cxemu_caller_space();
+
+    if (len == 0)
+        return 0;
+    if (space)
+        return cxemu_space_read(space, dst, (const void *)(uintptr_t)addr, len) ? 0 : -EFAULT;
     return copy(process_vm_readv, dst, addr, len, false);
 }
 
 int cxemu_umem_write(uint64_t addr, const void *src, size_t len)
 {
+    const struct cxemu_space *space = cxemu_caller_space();
+
+    if (len == 0)
+        return 0;
+    if (space)
+        return cxemu_space_write(space, (void *)(uintptr_t)addr, src, len) ? 0 : -EFAULT;
     return copy(process_vm_writev, (void *)(uintptr_t)src, addr, len, true);
 }
 
@@ -64,7 +76,8 @@ int cxemu_umem_clear(uint64_t addr, size_t len)
     return 0;
 }
 
-/* --- /proc/self/maps ---------------------------------------------------------------------- */
+/* --- the map of the process ----------------------------------------------------------------------
+ */
 
 /* The walk over the map: lines come in ascending order of address. */
 struct coverage {
@@ -106,16 +119,15 @@ static void take_line(struct coverage *c, const char *line, const char *end)
 
 /* Feeds the lines of the file through take_line; over-long lines keep their beginning, which is
  * all that counts. */
-static int walk_maps(struct coverage *c)
+static void walk_maps(struct coverage *c, int fd)
 {
     char chunk[4096], line[128];
     size_t line_len = 0;
+    off_t at = 0;
     ssize_t n;
 
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return -EFAULT;
-    while ((n = syscall(SYS_read, fd, chunk, sizeof(chunk))) > 0) {
+    while (!c->failed && (n = pread(fd, chunk, sizeof(chunk), at)) > 0) {
+        at += n;
         for (ssize_t i = 0; i < n; i++) {
             if (chunk[i] == '\n') {
                 take_line(c, line, line + line_len);
@@ -125,19 +137,25 @@ static int walk_maps(struct coverage *c)
             }
         }
     }
-    syscall(SYS_close, fd);
-    return 0;
 }
 
 int cxemu_umem_check(uint64_t addr, uint64_t len, bool writable)
 {
     struct coverage c = {.next = addr, .end = addr + len, .writable = writable};
+    const struct cxemu_caller *caller = cxemu_caller_now();
 
     if (len == 0)
         return 0;
     if (c.end < addr)
         return -EFAULT;
-    if (walk_maps(&c) || c.failed || c.next < c.end)
-        return -EFAULT;
-    return 0;
+    if (caller) {
+        walk_maps(&c, caller->maps_fd);
+    } else {
+        int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+        if (fd < 0)
+            return -EFAULT;
+        walk_maps(&c, fd);
+        syscall(SYS_close, fd);
+    }
+    return c.failed || c.next < c.end ? -EFAULT : 0;
 }
