@@ -112,6 +112,14 @@ static void parse_ipv6(const uint8_t *bytes, uint32_t len, struct rs_packet *out
     parse_l4(bytes, out);
 }
 
+static void parse_l3(const uint8_t *bytes, uint32_t len, struct rs_packet *out)
+{
+    if (out->eth_type == RS_ETHERTYPE_IPV4)
+        parse_ipv4(bytes, len, out);
+    else if (out->eth_type == RS_ETHERTYPE_IPV6)
+        parse_ipv6(bytes, len, out);
+}
+
 int rs_packet_parse(const uint8_t *bytes, uint32_t len, struct rs_packet *out)
 {
     struct rs_ether ether;
@@ -125,11 +133,33 @@ int rs_packet_parse(const uint8_t *bytes, uint32_t len, struct rs_packet *out)
     out->has_vlan = ether.has_vlan;
     out->vlan_tci = ether.vlan_tci;
     out->l3_off = ether.header_bytes;
-    if (ether.type == RS_ETHERTYPE_IPV4)
-        parse_ipv4(bytes, len, out);
-    else if (ether.type == RS_ETHERTYPE_IPV6)
-        parse_ipv6(bytes, len, out);
+    parse_l3(bytes, len, out);
     return 0;
+}
+
+int rs_packet_parse_at(const uint8_t *bytes, uint32_t len, uint32_t l2_off, struct rs_packet *out)
+{
+    struct rs_ether ether;
+
+    *out = (struct rs_packet){0};
+    if (l2_off > len || !rs_ether_parse(bytes + l2_off, len - l2_off, &ether))
+        return -EINVAL;
+    out->dst_mac = ether.dst;
+    out->src_mac = ether.src;
+    out->has_vlan = ether.has_vlan;
+    out->vlan_tci = ether.vlan_tci;
+    out->eth_type = ether.type;
+    out->l3_off = l2_off + ether.header_bytes;
+    parse_l3(bytes, len, out);
+    return 0;
+}
+
+void rs_packet_parse_l3_at(const uint8_t *bytes, uint32_t len, uint32_t l3_off, uint16_t ethertype,
+                           struct rs_packet *out)
+{
+    *out = (struct rs_packet){.eth_type = ethertype, .l3_off = l3_off};
+    if (l3_off <= len)
+        parse_l3(bytes, len, out);
 }
 
 /* --- checksums ---------------------------------------------------------------------------------

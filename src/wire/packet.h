@@ -41,6 +41,14 @@ struct rs_packet {
 /* -EINVAL: no Ethernet header; else 0. */
 RS_MUST_USE int rs_packet_parse(const uint8_t *bytes, uint32_t len, struct rs_packet *out);
 
+/* The same of a packet inside of another, with its Ethernet header at l2_off, or with none and its
+ * IP header at l3_off (ethertype says which IP; another one: nothing is found). All offsets that
+ * come out are from `bytes`, so that the functions below work on it. */
+RS_MUST_USE int rs_packet_parse_at(const uint8_t *bytes, uint32_t len, uint32_t l2_off,
+                                   struct rs_packet *out);
+void rs_packet_parse_l3_at(const uint8_t *bytes, uint32_t len, uint32_t l3_off, uint16_t ethertype,
+                           struct rs_packet *out);
+
 /* Checksum offload on the receiving side, of a frame that parsed: the IPv4 header's (IPv6: true),
  * and that of TCP or UDP, unfragmented (UDP without one over IPv4: true). False where there is no
  * such header. */

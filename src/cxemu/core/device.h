@@ -7,6 +7,7 @@
 #define CXEMU_CORE_DEVICE_H
 
 #include "cxemu/core/counters.h"
+#include "cxemu/core/frame.h"
 #include "cxemu/core/nic.h"
 #include "cxemu/core/rq.h"
 #include "cxemu/core/space.h"
@@ -65,16 +66,6 @@ struct cxemu_qp {
      * copy that is brought up to date when the doorbell record moves. */
     uint8_t *sq_ring;
     struct cxemu_rq rq;
-};
-
-/* A frame on its way in. */
-struct cxemu_rx_frame {
-    const uint8_t *data;
-    uint32_t len;
-    bool csum_known;     /* hds_ip_ext holds the verdict: copies to several queues verify once */
-    uint8_t hds_ip_ext;  /* MLX5_CQE_L?_OK */
-    uint8_t l4_hdr_type; /* as l4_hdr_type_etc wants it, without the VLAN bit */
-    struct rs_packet pkt;
 };
 
 struct cxemu_listener {

@@ -99,13 +99,13 @@ static void to_netdev(struct cxemu_nic *nic, const struct cxemu_rx_frame *frame)
         nic->counters.rx_dropped_netdev++;
 }
 
-static void steer(struct cxemu_nic *nic, struct cxemu_rx_frame *frame)
+static void steer(struct cxemu_nic *nic, struct cxemu_rx_frame *frame, const struct cxemu_frame *in)
 {
     union cxemu_match key;
     bool delivered = false;
     bool done;
 
-    if (rs_packet_parse(frame->data, frame->len, &frame->pkt) < 0) {
+    if (cxemu_frame_parse(frame, in->data, in->len) < 0) {
         nic->counters.rx_errors_short++;
         return;
     }
@@ -144,14 +144,11 @@ static void receive(struct cxemu_nic *nic, const struct cxemu_frame *in)
         nic->counters.rx_errors_oversize++;
         return;
     }
-    frame.data = in->data;
-    frame.len = in->len;
-    frame.csum_known = false;
     nic->counters.rx_packets++;
     nic->counters.rx_bytes += in->len;
     if (rs_unlikely(in->len >= RS_ETHER_ADDRS_BYTES && is_multicast(in->data)))
         count_group(in->data, in->len, false, &nic->counters);
-    steer(nic, &frame);
+    steer(nic, &frame, in);
 }
 
 int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget)
