@@ -5,6 +5,7 @@
  * makes it fail.
  */
 #define _GNU_SOURCE /* strerrorname_np */
+#include <endian.h>
 #include <errno.h>
 #include <infiniband/mlx5dv.h>
 #include <infiniband/verbs.h>
@@ -62,6 +63,8 @@ static void ask_of_mlx5(struct ibv_context *ctx)
     ASK("mlx5dv_create_flow_matcher", mlx5dv_create_flow_matcher(ctx, &attr) != NULL);
     ASK("mlx5dv_devx_general_cmd",
         mlx5dv_devx_general_cmd(ctx, in, sizeof(in), out, sizeof(out)) == 0);
+    in[0] = htobe32(0x100u << 16); /* a query that needs no context with DevX, only a device */
+    ASK("QUERY_HCA_CAP", mlx5dv_devx_general_cmd(ctx, in, sizeof(in), out, sizeof(out)) == 0);
 }
 
 static void ask_of_queues(struct ibv_pd *pd, struct ibv_cq *cq)

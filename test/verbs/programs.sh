@@ -121,6 +121,7 @@ RC EOPNOTSUPP
 UD EOPNOTSUPP
 mlx5dv_create_flow_matcher EOPNOTSUPP
 mlx5dv_devx_general_cmd EINVAL
+QUERY_HCA_CAP EOPNOTSUPP
 ibv_resize_cq ENOSYS
 ibv_modify_cq EOPNOTSUPP
 ibv_attach_mcast EINVAL

@@ -74,6 +74,7 @@ int cxemu_method_mr_query(struct cxemu_bundle *b);
 /* cmd_uar.c */
 int cxemu_method_uar_alloc(struct cxemu_bundle *b);
 int cxemu_method_uar_destroy(struct cxemu_bundle *b);
+int cxemu_method_devx_other(struct cxemu_bundle *b);
 
 /* cmd_cq.c */
 int cxemu_cmd_create_comp_channel(struct cxemu_cmd *cmd);

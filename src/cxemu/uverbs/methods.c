@@ -148,6 +148,12 @@ static specs uar_alloc[] = {
 };
 static specs uar_destroy[] = {ID(MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE, true, CXEMU_ATTR_OBJ), END};
 
+static specs devx_other[] = {
+    IN(MLX5_IB_ATTR_DEVX_OTHER_CMD_IN, true, 16, UINT16_MAX), /* general_obj_in_cmd_hdr */
+    OUT(MLX5_IB_ATTR_DEVX_OTHER_CMD_OUT, true, 16, UINT16_MAX),
+    END,
+};
+
 #define HAVE(obj, method, table, fn)                                                        \
     {                                                                                       \
         .object = (obj), .id = (method), .name = #method, .handler = (fn), .specs = (table) \
@@ -216,7 +222,7 @@ static const struct cxemu_method methods[] = {
     LACK(MLX5_IB_OBJECT_STEERING_ANCHOR, MLX5_IB_METHOD_STEERING_ANCHOR_CREATE, EOPNOTSUPP),
     LACK(MLX5_IB_OBJECT_VAR, MLX5_IB_METHOD_VAR_OBJ_ALLOC, EOPNOTSUPP),
     LACK(MLX5_IB_OBJECT_PP, MLX5_IB_METHOD_PP_OBJ_ALLOC, EOPNOTSUPP),
-    LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_OTHER, EINVAL),
+    HAVE(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_OTHER, devx_other, cxemu_method_devx_other),
     LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_QUERY_UAR, EINVAL),
     LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_QUERY_EQN, EINVAL),
     LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_SUBSCRIBE_EVENT, EINVAL),
