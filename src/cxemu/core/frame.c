@@ -72,23 +72,26 @@ static uint16_t guess_ethertype(const uint8_t *bytes, uint32_t len, uint32_t off
     }
 }
 
-/* The second tag of a frame whose pkt stopped behind the first. Returns the offset of its TPID, 0:
- * it is cut off. */
-static uint32_t parse_second_tag(const uint8_t *bytes, uint32_t len, struct rs_packet *pkt)
+/* The tags that wire/ does not know: an S-tag, and a second one. Returns the offset of the second
+ * one's TPID, 0: none. */
+static uint32_t parse_tags(const uint8_t *bytes, uint32_t len, struct rs_packet *pkt)
 {
-    uint32_t off = pkt->l3_off; /* of the TCI; the TPID is before it */
-    struct rs_packet inside;
+    uint32_t second = 0;
 
-    if (off + RS_ETHER_VLAN_BYTES > len)
-        return 0;
-    rs_packet_parse_l3_at(bytes, len, off + RS_ETHER_VLAN_BYTES, rs_get_be16(bytes + off + 2),
-                          &inside);
-    inside.dst_mac = pkt->dst_mac;
-    inside.src_mac = pkt->src_mac;
-    inside.has_vlan = true;
-    inside.vlan_tci = pkt->vlan_tci;
-    *pkt = inside;
-    return off - 2;
+    while (is_tag(pkt->eth_type) && !second && pkt->l3_off + RS_ETHER_VLAN_BYTES <= len) {
+        uint32_t off = pkt->l3_off; /* of the TCI; the TPID is before it */
+        struct rs_packet inside;
+
+        rs_packet_parse_l3_at(bytes, len, off + RS_ETHER_VLAN_BYTES, rs_get_be16(bytes + off + 2),
+                              &inside);
+        inside.dst_mac = pkt->dst_mac;
+        inside.src_mac = pkt->src_mac;
+        inside.has_vlan = true;
+        inside.vlan_tci = pkt->has_vlan ? pkt->vlan_tci : rs_get_be16(bytes + off);
+        second = pkt->has_vlan ? off - 2 : 0;
+        *pkt = inside;
+    }
+    return second;
 }
 
 static void parse_behind_labels(const uint8_t *bytes, uint32_t len, struct rs_packet *pkt)
@@ -114,8 +117,7 @@ static __attribute__((noinline)) void parse_more(struct cxemu_rx_frame *frame)
 {
     struct rs_packet *pkt = &frame->pkt;
 
-    if (pkt->has_vlan && is_tag(pkt->eth_type))
-        frame->second_tag_off = (uint16_t)parse_second_tag(frame->data, frame->len, pkt);
+    frame->second_tag_off = (uint16_t)parse_tags(frame->data, frame->len, pkt);
     if (is_mpls(pkt->eth_type) && pkt->l3_off + LABEL_BYTES <= frame->len) {
         frame->mpls_off = (uint16_t)pkt->l3_off;
         parse_behind_labels(frame->data, frame->len, pkt);
@@ -148,8 +150,7 @@ static void inner_ethernet(const struct cxemu_rx_frame *frame, uint32_t off, uin
     t->has_inner = true;
     t->has_inner_eth = true;
     t->inner_l2_off = off;
-    if (t->inner.has_vlan && is_tag(t->inner.eth_type))
-        t->inner_second_tag_off = parse_second_tag(frame->data, end, &t->inner);
+    t->inner_second_tag_off = parse_tags(frame->data, end, &t->inner);
 }
 
 static void inner_ip(const struct cxemu_rx_frame *frame, uint32_t off, uint32_t end,
