@@ -63,6 +63,7 @@ int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr, str
         cq->number = nic->next_number++;
         cq->arm_seen = ARM_NONE;
         cxemu_space_get(attr->space);
+        cxemu_bell_get(attr->bell);
         (void)!cxemu_space_write(attr->space, &attr->doorbell[DB_ARM], &cq->arm_seen,
                                  sizeof(cq->arm_seen));
     }
@@ -85,6 +86,7 @@ void cxemu_cq_destroy(struct cxemu_cq *cq)
 
     cxemu_nic_lock(nic);
     cxemu_array_remove(nic->cqs, &nic->cq_count, cq);
+    cxemu_bell_put(cq->attr.bell);
     cxemu_nic_unlock(nic);
     cxemu_space_put(cq->attr.space);
     free(cq);
@@ -183,15 +185,20 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
 /* db[1] is sn << 28 | cmd << 24 | consumer index. ARM_NONE: no arming since the last look. Taking
  * one puts ARM_NONE back, by compare-and-exchange so that an arming at the same time is not lost.
  * In a foreign process that cannot be done; there an arming is a change of the record, which the
- * sequence number in it makes visible. */
+ * sequence number in it makes visible, or the bell. */
 static uint32_t arming_of(struct cxemu_cq *cq)
 {
     uint32_t *db = &cq->attr.doorbell[DB_ARM];
-    uint32_t raw = cxemu_space_load32(cq->attr.space, db, cq->arm_seen);
+    uint32_t raw;
 
+    if (cq->attr.bell && !cq->arm_rung)
+        return ARM_NONE;
+    cq->arm_rung = false;
+    raw = cxemu_space_load32(cq->attr.space, db, cq->arm_seen);
     if (cq->attr.space) {
-        if (raw == cq->arm_seen)
+        if (raw == cq->arm_seen && !cq->arm_sure)
             return ARM_NONE;
+        cq->arm_sure = false;
         cq->arm_seen = raw;
         return raw;
     }

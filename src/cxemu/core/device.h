@@ -6,6 +6,7 @@
 #ifndef CXEMU_CORE_DEVICE_H
 #define CXEMU_CORE_DEVICE_H
 
+#include "cxemu/core/bell.h"
 #include "cxemu/core/counters.h"
 #include "cxemu/core/frame.h"
 #include "cxemu/core/nic.h"
@@ -47,6 +48,7 @@ struct cxemu_cq {
     uint32_t consumer; /* as last read from the doorbell record */
     uint32_t arm_seen; /* db[1] as last seen: anything else is a new arming */
     bool armed, solicited_only, has_news, failed;
+    bool arm_rung, arm_sure; /* the bell was: db[1] is worth a look; is new for certain */
     uint8_t foreign_cqe[64]; /* the entry being built, when buf is in another process */
 };
 
@@ -60,6 +62,7 @@ struct cxemu_qp {
     enum cxemu_qp_state state;
     bool sq_error; /* an entry failed: flush what follows */
     bool drained_told;
+    bool sq_rung;   /* the bell was: the send queue's doorbell record is worth a look */
     uint16_t sq_ci; /* consumer index, free running */
     uint16_t sq_pi; /* as last read from the doorbell record */
     /* The ring as the engine reads it: the program's own, or, when it is in another process, a
@@ -79,7 +82,7 @@ struct cxemu_nic {
     struct cxemu_nic_attr attr;
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
-    uint8_t *tx_slot; /* the frame that is being made, on the wire's memory */
+    uint8_t *tx_slot;      /* the frame that is being made, on the wire's memory */
     uint64_t now_ns;       /* the clock at the start of this pass */
     cxemu_pass_fn on_pass; /* NULL: none */
     void *pass_cookie;
@@ -95,6 +98,8 @@ struct cxemu_nic {
     uint32_t rqs_failed; /* of them: have entries to flush, or will */
     struct cxemu_cq **cqs;
     uint32_t cq_count, cq_room;
+    struct cxemu_bell **bells;
+    uint32_t bell_count, bell_room;
     struct cxemu_listener **listeners;
     uint32_t listener_count, listener_room;
     struct cxemu_mr_table mrs;

@@ -162,6 +162,7 @@ void cxemu_nic_destroy(struct cxemu_nic *nic)
     free(nic->qps);
     free(nic->rqs);
     free(nic->cqs);
+    free(nic->bells);
     free(nic->mrs.slots);
     pthread_mutex_destroy(&nic->lock);
     free(nic);
@@ -315,6 +316,7 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     nic->now_ns = 0;
     cxemu_nic_link_update(nic);
     if (!nic->failed) {
+        cxemu_bells_look(nic);
         moved += pump_queues(nic, budget);
         if (nic->netdev)
             moved += cxemu_netdev_pump(nic->netdev, nic, budget);

@@ -32,6 +32,7 @@ struct cxemu_qp;
 struct cxemu_rq;
 struct cxemu_flow;
 struct cxemu_wire;
+struct cxemu_bell; /* bell.h */
 
 /* --- the device ----------------------------------------------------------------------------------
  */
@@ -115,6 +116,7 @@ struct cxemu_cq_attr {
     uint32_t cqe_bytes; /* 64 or 128 (the CQE64 is then in the upper half) */
     uint32_t *doorbell; /* db[0] consumer index, db[1] arm; big endian, the program's memory */
     struct cxemu_space *space; /* of buf and doorbell; the queue takes a reference of its own */
+    struct cxemu_bell *bell;   /* rung with each arming; NULL: the record is watched */
     /* An armed CQ got a completion: once per arming. NULL: no channel. */
     void (*on_completion)(void *cookie);
     void (*on_error)(void *cookie); /* overrun: CQ is in error */
@@ -179,6 +181,7 @@ struct cxemu_qp_attr {
     uint8_t rq_wqe_shift;
     uint32_t *doorbell;        /* db[0] RQ producer, db[1] SQ producer */
     struct cxemu_space *space; /* of rings and doorbell; the pair takes a reference of its own */
+    struct cxemu_bell *bell;   /* rung with each post_send; NULL: the record is watched */
     uint32_t uidx;             /* reported in CQEs (cqe_version 1) */
     bool sq_sig_all, vlan_strip, scatter_fcs;
     void (*on_error)(void *cookie, enum cxemu_event event);

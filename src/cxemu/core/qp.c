@@ -97,6 +97,7 @@ static int queues_add(struct cxemu_nic *nic, struct cxemu_qp *qp)
     }
     if (qp->attr.send_cq)
         qp->attr.send_cq->users++;
+    cxemu_bell_get(qp->attr.bell);
     return 0;
 }
 
@@ -193,6 +194,7 @@ static void drain(struct cxemu_qp *qp)
     struct cxemu_nic *nic = qp->nic;
 
     cxemu_nic_link_update(nic);
+    qp->sq_rung = true; /* whether or not the last ring was seen already */
     for (int i = 0; i < DRAIN_TRIES; i++) {
         while (cxemu_sq_run(qp, QUEUE_MAX) > 0) {
         }
@@ -216,6 +218,7 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     if (!nic->failed && qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
         drain(qp);
     cxemu_array_remove(nic->qps, &nic->qp_count, qp);
+    cxemu_bell_put(qp->attr.bell);
     cxemu_rq_fini(&qp->rq);
     if (qp->attr.send_cq)
         qp->attr.send_cq->users--;

@@ -68,9 +68,13 @@ static uint16_t producer(const struct cxemu_qp *qp)
 static uint16_t take_rung(struct cxemu_qp *qp)
 {
     uint32_t count = qp->attr.sq_wqebb_count;
-    uint16_t pi = producer(qp);
-    uint16_t fresh = (uint16_t)(pi - qp->sq_pi);
+    uint16_t pi, fresh;
 
+    if (rs_unlikely(qp->attr.bell && !qp->sq_rung))
+        return (uint16_t)(qp->sq_pi - qp->sq_ci);
+    qp->sq_rung = false;
+    pi = producer(qp);
+    fresh = (uint16_t)(pi - qp->sq_pi);
     if (rs_unlikely(qp->attr.space && fresh)) {
         size_t bytes = RS_MIN((uint32_t)fresh, count) * (size_t)MLX5_SEND_WQE_BB;
         size_t from = (qp->sq_pi & (count - 1)) * (size_t)MLX5_SEND_WQE_BB;

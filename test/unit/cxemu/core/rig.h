@@ -8,6 +8,7 @@
 #define TEST_CXEMU_CORE_RIG_H
 
 #include "cxemu/core/nic.h"
+#include "cxemu/core/space.h"
 #include "cxemu/wires/wire_mem.h"
 
 #include "base/order.h"
@@ -15,6 +16,7 @@
 
 #include <cstring>
 #include <endian.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <infiniband/mlx5dv.h>
 #include <memory>
@@ -26,6 +28,22 @@ namespace rig
 {
 
 using Bytes = std::vector<uint8_t>;
+
+/* Whose memory the program's side is: our own; or, in the second build of these tests
+ * (RIG_FOREIGN), our own but reached as that of another process is. */
+inline cxemu_space *space()
+{
+#ifdef RIG_FOREIGN
+    static cxemu_space *const foreign = [] {
+        cxemu_space *made = nullptr;
+        EXPECT_EQ(cxemu_space_create(open("/proc/self/mem", O_RDWR | O_CLOEXEC), &made), 0);
+        return made;
+    }();
+    return foreign;
+#else
+    return nullptr;
+#endif
+}
 
 inline rs_mac mac_of(uint8_t n)
 {
@@ -149,7 +167,8 @@ struct Completion {
 class Cq
 {
   public:
-    Cq(cxemu_nic *nic, uint32_t count, uint32_t bytes = 64) : count_(count), bytes_(bytes)
+    Cq(cxemu_nic *nic, uint32_t count, uint32_t bytes = 64, cxemu_bell *bell = nullptr)
+        : count_(count), bytes_(bytes)
     {
         void *p = nullptr;
         EXPECT_EQ(posix_memalign(&p, 4096, size_t(count) * bytes), 0);
@@ -163,6 +182,8 @@ class Cq
         attr.cqe_count = count;
         attr.cqe_bytes = bytes;
         attr.doorbell = doorbell;
+        attr.space = space();
+        attr.bell = bell;
         attr.on_completion = [](void *c) { static_cast<Cq *>(c)->events++; };
         attr.on_error = [](void *c) { static_cast<Cq *>(c)->errors++; };
         attr.cookie = this;
@@ -228,7 +249,8 @@ class Mr
     Mr(cxemu_nic *nic, size_t len, uint32_t access = IB_UVERBS_ACCESS_LOCAL_WRITE, uint32_t pd = 1)
         : mem(len)
     {
-        cxemu_mr_attr attr = {uintptr_t(mem.data()), uintptr_t(mem.data()), len, access, pd};
+        cxemu_mr_attr attr = {
+            uintptr_t(mem.data()), uintptr_t(mem.data()), len, access, pd, space()};
         EXPECT_EQ(cxemu_mr_create(nic, &attr, &mr), 0);
     }
     ~Mr()
@@ -274,6 +296,7 @@ class Qp
         uint8_t shift = 6; /* four segments */
         bool sig_all = false, strip = false, fcs = false;
         uint32_t pd = 1, uidx = 0x77;
+        cxemu_bell *bell = nullptr;
         cxemu_qp_state state = CXEMU_QPS_RTS;
     };
     Qp(cxemu_nic *nic, Cq *scq, Cq *rcq, const Options &o) : o_(o)
@@ -293,6 +316,8 @@ class Qp
         attr.rq_wqe_count = o.rq;
         attr.rq_wqe_shift = o.shift;
         attr.doorbell = doorbell;
+        attr.space = space();
+        attr.bell = o.bell;
         attr.uidx = o.uidx;
         attr.sq_sig_all = o.sig_all;
         attr.vlan_strip = o.strip;
