@@ -76,7 +76,7 @@ static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
         return -EOPNOTSUPP;
     /* The firmware refuses a UAR that is not the context's. */
     if (!(d->flags & MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX) ||
-        !cxemu_uar_page_is(ctx, d->uar_page_index))
+        !cxemu_uar_find(ctx, d->uar_page_index))
         return -EINVAL;
     return 0;
 }
@@ -162,6 +162,7 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
         .cqe_bytes = r->driver.cqe_size,
         .doorbell = (uint32_t *)(uintptr_t)r->driver.db_addr,
         .space = cxemu_caller_space(),
+        .bell = cxemu_uar_find(ctx, r->driver.uar_page_index)->bell,
         .on_completion = cq->channel ? on_completion : NULL,
         .on_error = on_error,
         .cookie = cq,

@@ -127,7 +127,7 @@ static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
         return cxemu_missing("MLX5DV_QP_CREATE_TUNNEL_OFFLOADS", EOPNOTSUPP);
     if (d->flags & ~harmless)
         return -EINVAL;
-    if (!(d->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX) || !cxemu_uar_page_is(ctx, d->bfreg_index))
+    if (!(d->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX) || !cxemu_uar_find(ctx, d->bfreg_index))
         return -EINVAL;
     if (r->cap.max_send_wr > CXEMU_MAX_WR || r->cap.max_recv_wr > CXEMU_MAX_WR ||
         r->cap.max_recv_sge > CXEMU_MAX_RQ_DESC_BYTES / 16)
@@ -169,6 +169,7 @@ static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cx
         .rq_wqe_shift = (uint8_t)d->rq_wqe_shift,
         .doorbell = (uint32_t *)(uintptr_t)d->db_addr,
         .space = cxemu_caller_space(),
+        .bell = cxemu_uar_find(ctx, d->bfreg_index)->bell,
         .uidx = d->uidx,
         .sq_sig_all = r->flags & IB_UVERBS_QP_CREATE_SQ_SIG_ALL,
         .on_error = on_error,

@@ -198,6 +198,7 @@ int cxemu_ctx_mmap(struct cxemu_ctx *ctx, size_t length, int prot, int flags, of
                    struct cxemu_mapping *out)
 {
     uint64_t page = (uint64_t)offset / CXEMU_PAGE_BYTES;
+    const struct cxemu_uar *uar;
     unsigned command = (unsigned)(page >> 8) & 0xff; /* MLX5_IB_MMAP_CMD_SHIFT */
     int err = -EINVAL;
 
@@ -207,10 +208,11 @@ int cxemu_ctx_mmap(struct cxemu_ctx *ctx, size_t length, int prot, int flags, of
         return -EIO;
     pthread_mutex_lock(&ctx->lock);
     if (ctx->opened && page >= CXEMU_UAR_MMAP_PAGE) {
-        *out = (struct cxemu_mapping){.fd = -1};
-        if (length == CXEMU_PAGE_BYTES &&
-            cxemu_uar_page_is(ctx, (uint32_t)(page - CXEMU_UAR_MMAP_PAGE)))
+        uar = cxemu_uar_find(ctx, page - CXEMU_UAR_MMAP_PAGE);
+        if (length == CXEMU_PAGE_BYTES && uar) {
+            *out = (struct cxemu_mapping){.fd = uar->fd};
             err = 0;
+        }
     } else if (ctx->opened && length == CXEMU_PAGE_BYTES &&
                (command == MLX5_IB_MMAP_CORE_CLOCK || command == MLX5_IB_MMAP_CLOCK_INFO)) {
         *out = (struct cxemu_mapping){

@@ -12,6 +12,7 @@
 #include "cxemu/uverbs/pages.h"
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <rdma/mlx5-abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void fill_clock_info(uint8_t *page)
 
 static int map_clock(struct cxemu_dev *dev)
 {
-    dev->clock_fd = (int)syscall(SYS_memfd_create, "cxemu-clock", MFD_CLOEXEC);
+    dev->clock_fd = (int)syscall(SYS_memfd_create, "cxemu-clock", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (dev->clock_fd < 0)
         return -errno;
     if (ftruncate(dev->clock_fd, 2 * CXEMU_PAGE_BYTES))
@@ -47,6 +48,10 @@ static int map_clock(struct cxemu_dev *dev)
         dev->clock_pages = NULL;
         return -errno;
     }
+    /* Programs in other processes get the descriptor: from here on it maps read-only, for good. */
+    if (syscall(SYS_fcntl, dev->clock_fd, F_ADD_SEALS,
+                F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return -errno;
     fill_clock_info((uint8_t *)dev->clock_pages + CXEMU_CLOCK_INFO_OFFSET);
     return 0;
 }

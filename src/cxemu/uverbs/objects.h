@@ -27,6 +27,9 @@ struct cxemu_mr_obj {
 struct cxemu_uar {
     struct cxemu_obj obj;
     uint32_t page;
+    /* Of a caller in another process: the page is a memory file, which the NIC watches too. */
+    int fd;                  /* -1: plain memory, which nobody looks at */
+    struct cxemu_bell *bell; /* NULL with it */
 };
 
 struct cxemu_cq_obj {
@@ -72,7 +75,8 @@ int cxemu_flow_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_flow_obj *flow);
 struct cxemu_pd *cxemu_pd_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_cq_obj *cxemu_cq_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_qp_obj *cxemu_qp_find(struct cxemu_ctx *ctx, uint64_t handle);
-bool cxemu_uar_page_is(struct cxemu_ctx *ctx, uint32_t page);
+/* By page number, as queues and mmap name it. */
+struct cxemu_uar *cxemu_uar_find(struct cxemu_ctx *ctx, uint64_t page);
 
 #ifdef __cplusplus
 }
