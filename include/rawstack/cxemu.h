@@ -38,6 +38,8 @@ enum cxemu_drive {
  * - seed=1: of the loss generator
  * - max_qp=4096: queue pairs that the NIC has
  * - mode=0666: permissions of the device node
+ * - model=cx4lx|cx5|cx6dx|cx7: which card; cx5 when absent
+ * - off=tso+rss: capabilities of the model that this card has not; a wrong name lists those known
  *
  * 0; -EINVAL a bad key or value, -EEXIST the name, -ENODEV no such interface, -EPERM; `err` says
  * which.

@@ -189,8 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct reader r = {bytes, bytes + len};
     const struct cxemu_nic_attr nic_attr = {
         .mac = {{2, 0, 0, 0, 0, 1}}, .mtu_bytes = 1500, .netdev_fd = -1};
-    struct cxemu_dev_attr attr = {
-        .name = "fuzz", .mac = nic_attr.mac, .mtu_bytes = 1500, .caps = CXEMU_CAPS_ALL};
+    struct cxemu_dev_attr attr = {.name = "fuzz", .mac = nic_attr.mac, .mtu_bytes = 1500};
     struct cxemu_dev *dev;
     struct cxemu_ctx *ctx;
     int first_fd = dup(STDERR_FILENO);

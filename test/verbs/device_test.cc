@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <cerrno>
+#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
@@ -72,6 +73,32 @@ TEST_F(Device, ClaimsOnlyWhatItDoes)
     EXPECT_EQ(attr.packet_pacing_caps.supported_qpts, 0u);
     EXPECT_EQ(mlx5dv_query_device(a.ctx, &dv), 0);
     EXPECT_EQ(dv.version, 0);
+}
+
+/* The page that programs read, completions' stamps and the factors to UTC are of one clock. */
+TEST_F(Device, ClockPageTurnsIntoUtc)
+{
+    ibv_device_attr_ex attr = {};
+    ibv_values_ex now = {IBV_VALUES_MASK_RAW_CLOCK, {}};
+    mlx5dv_clock_info info;
+    timespec before, after;
+
+    ASSERT_EQ(ibv_query_device_ex(a.ctx, nullptr, &attr), 0);
+    EXPECT_EQ(attr.hca_core_clock, 78125u); /* a ConnectX-5's */
+    clock_gettime(CLOCK_REALTIME, &before);
+    pump(1);
+    ASSERT_EQ(ibv_query_rt_values_ex(a.ctx, &now), 0);
+    clock_gettime(CLOCK_REALTIME, &after);
+    ASSERT_EQ(mlx5dv_get_clock_info(a.ctx, &info), 0);
+    auto ns = [](const timespec &t) {
+        return static_cast<int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
+    };
+    /* tv_nsec has the cycles, as libmlx5 fills it. The page shows the last pass: no later than
+     * after, and at most what the machine took for it before; 1 ms for the clocks' own steps. */
+    const int64_t utc =
+        static_cast<int64_t>(mlx5dv_ts_to_ns(&info, static_cast<uint64_t>(now.raw_clock.tv_nsec)));
+    EXPECT_GE(utc, ns(before) - 1000000);
+    EXPECT_LE(utc, ns(after) + 1000000);
 }
 
 TEST_F(Device, HasAClockThatRuns)
@@ -183,6 +210,47 @@ TEST_F(Device, FailsCommandsOfAForkedChild)
     EXPECT_EQ(status, 0);
     ibv_device_attr attr;
     EXPECT_EQ(ibv_query_device(a.ctx, &attr), 0);
+}
+
+/* Every model by its verbs, as its owner would see it. */
+TEST(Models, TellWhatTheyAre)
+{
+    const struct {
+        const char *model;
+        uint32_t part;
+        const char *fw;
+        uint8_t width, speed;
+        uint64_t clock;
+        bool real_time;
+    } cases[] = {
+        {"cx4lx", 4117, "14.32.1010", 1, 32, 156250, false},
+        {"cx5", 4119, "16.35.4030", 2, 32, 78125, false},
+        {"cx6dx", 4125, "22.35.4030", 2, 64, 1000000, true},
+        {"cx7", 4129, "28.39.3004", 2, 128, 1000000, true},
+    };
+
+    for (const auto &c : cases) {
+        char err[256];
+        const std::string name = c.model;
+        ASSERT_EQ(cxemu_nic_add(("name=" + name + ",model=" + name).c_str(), err, sizeof(err)), 0)
+            << err;
+        ibv_context *ctx = open_device(name);
+        ASSERT_NE(ctx, nullptr) << name;
+        ibv_device_attr_ex attr = {};
+        ibv_port_attr port = {};
+        mlx5dv_context dv = {};
+        ASSERT_EQ(ibv_query_device_ex(ctx, nullptr, &attr), 0);
+        ASSERT_EQ(ibv_query_port(ctx, 1, &port), 0);
+        ASSERT_EQ(mlx5dv_query_device(ctx, &dv), 0);
+        EXPECT_EQ(attr.orig_attr.vendor_part_id, c.part);
+        EXPECT_STREQ(attr.orig_attr.fw_ver, c.fw);
+        EXPECT_EQ(attr.hca_core_clock, c.clock);
+        EXPECT_EQ(port.active_width, c.width);
+        EXPECT_EQ(port.active_speed, c.speed);
+        EXPECT_EQ(!!(dv.flags & MLX5DV_CONTEXT_FLAGS_REAL_TIME_TS), c.real_time) << name;
+        EXPECT_EQ(ibv_close_device(ctx), 0);
+        EXPECT_EQ(cxemu_nic_remove(name.c_str()), 0);
+    }
 }
 
 TEST(Api, SaysWhatIsWrongWithADescription)

@@ -136,6 +136,14 @@ static void write_foreign(const struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uin
         (void)!cxemu_space_write(cq->attr.space, at + OP_OWN_OFFSET, &op_own, 1);
 }
 
+uint64_t cxemu_cq_stamp(const struct cxemu_cq *cq)
+{
+    if (rs_likely(!cq->attr.real_time))
+        return cxemu_nic_cycles_at(cq->nic, cxemu_nic_now(cq->nic));
+    const uint64_t utc = cxemu_nic_utc(cq->nic);
+    return utc / 1000000000u << 32 | utc % 1000000000u;
+}
+
 void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
 {
     uint8_t owner = (cq->producer & cq->attr.cqe_count) ? MLX5_CQE_OWNER_MASK : 0;

@@ -82,9 +82,11 @@ struct cxemu_nic {
     struct cxemu_nic_attr attr;
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
-    uint8_t *tx_slot;      /* the frame that is being made, on the wire's memory */
-    uint64_t now_ns;       /* the clock at the start of this pass */
-    cxemu_pass_fn on_pass; /* NULL: none */
+    uint8_t *tx_slot; /* the frame that is being made, on the wire's memory */
+    uint64_t now_ns;  /* the clock at the start of this pass */
+    uint32_t cycles_per_64ns;
+    uint64_t utc_ahead_ns, utc_asked_ns; /* of the host's time; when that was found out */
+    cxemu_pass_fn on_pass;               /* NULL: none */
     void *pass_cookie;
     uint32_t frame_max; /* longest frame that the port carries */
     bool link_admin, link_up, failed;
@@ -112,8 +114,9 @@ struct cxemu_nic {
 void cxemu_nic_lock(struct cxemu_nic *nic);
 void cxemu_nic_unlock(struct cxemu_nic *nic);
 void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may have changed */
-/* The time to stamp completions with: one look at the clock a pass, none in an idle one. */
+/* The host's time: one look at the clock a pass, none in an idle one. */
 uint64_t cxemu_nic_now(struct cxemu_nic *nic);
+uint64_t cxemu_nic_utc(struct cxemu_nic *nic); /* of the same moment */
 /* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
 void cxemu_array_remove(void *array, uint32_t *count, const void *item);
@@ -128,6 +131,8 @@ uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint
 struct mlx5_cqe64;
 /* The entry to fill next, or NULL: the CQ overran and is now in error. */
 struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq);
+/* What to stamp an entry with, in the queue's format. */
+uint64_t cxemu_cq_stamp(const struct cxemu_cq *cq);
 /* Hands the entry to the program. opcode: MLX5_CQE_*. */
 void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode);
 /* An error completion of a send (MLX5_CQE_REQ_ERR) or receive (MLX5_CQE_RESP_ERR) entry. */

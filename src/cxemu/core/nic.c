@@ -19,6 +19,7 @@ enum {
     FIRST_NUMBER = 0x40, /* QP numbers 0 and 1 are special in InfiniBand */
     FIRST_ROOM = 16,
     YIELDS_MAX = 100,
+    UTC_ASK_NS = 1000000,
 };
 
 void cxemu_nic_lock(struct cxemu_nic *nic)
@@ -80,6 +81,41 @@ uint64_t cxemu_nic_now(struct cxemu_nic *nic)
     return nic->now_ns;
 }
 
+/* The three clocks are multiples of 1/64 GHz; the product lasts for nine years of 1 GHz. */
+uint64_t cxemu_nic_cycles_at(const struct cxemu_nic *nic, uint64_t ns)
+{
+    return ns * nic->cycles_per_64ns >> 6;
+}
+
+uint64_t cxemu_nic_utc_at(const struct cxemu_nic *nic, uint64_t ns)
+{
+    struct timespec mono, utc;
+
+    if (nic->attr.clock.now_ns)
+        return ns;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &utc);
+    return ns + (uint64_t)(utc.tv_sec - mono.tv_sec) * 1000000000u +
+           (uint64_t)(utc.tv_nsec - mono.tv_nsec);
+}
+
+/* The difference changes when somebody sets the host's clock: often enough asked. */
+uint64_t cxemu_nic_utc(struct cxemu_nic *nic)
+{
+    const uint64_t now_ns = cxemu_nic_now(nic);
+
+    if (!nic->utc_asked_ns || now_ns - nic->utc_asked_ns >= UTC_ASK_NS) {
+        nic->utc_ahead_ns = cxemu_nic_utc_at(nic, now_ns) - now_ns;
+        nic->utc_asked_ns = now_ns;
+    }
+    return now_ns + nic->utc_ahead_ns;
+}
+
+uint64_t cxemu_nic_host_ns(const struct cxemu_nic *nic)
+{
+    return cxemu_clock_now(&nic->attr.clock);
+}
+
 static void tell(struct cxemu_nic *nic, enum cxemu_event event)
 {
     for (uint32_t i = 0; i < nic->listener_count; i++)
@@ -127,6 +163,7 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
     nic->attr = *attr;
     nic->wire = attr->wire;
     nic->frame_max = attr->mtu_bytes + RS_ETHER_BYTES + RS_ETHER_VLAN_BYTES;
+    nic->cycles_per_64ns = attr->clock_khz ? attr->clock_khz / 15625 : 64;
     nic->next_number = FIRST_NUMBER;
     nic->link_admin = true;
     if (attr->netdev_fd >= 0) {
@@ -290,7 +327,8 @@ size_t cxemu_nic_counters(struct cxemu_nic *nic, enum cxemu_counter_list list,
 
 uint64_t cxemu_nic_clock(struct cxemu_nic *nic)
 {
-    return cxemu_clock_now(&nic->attr.clock); /* one for all: timestamps of two ports compare */
+    /* One for all NICs of a clock rate: timestamps of two ports compare. */
+    return cxemu_nic_cycles_at(nic, cxemu_clock_now(&nic->attr.clock));
 }
 
 /* Each queue gets the budget; who begins rotates, so that a full wire starves nobody. */

@@ -43,6 +43,7 @@ struct cxemu_nic_attr {
     struct cxemu_wire *wire; /* owned by the NIC afterwards; NULL: link down. Made by wire_*.h */
     int netdev_fd; /* tap descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), owned; -1 none */
     struct cxemu_clock clock;
+    uint32_t clock_khz; /* of the free-running counter: 156250, 78125 or 1000000; 0: 1000000 */
 };
 
 enum cxemu_event { /* values are enum ibv_event_type's */
@@ -76,16 +77,22 @@ uint64_t cxemu_nic_counter(struct cxemu_nic *nic, const char *name);
 /* As cxemu_counters_list: what sysfs and ethtool show, by their names. */
 size_t cxemu_nic_counters(struct cxemu_nic *nic, enum cxemu_counter_list list,
                           struct cxemu_counter_value *out, size_t max);
-uint64_t cxemu_nic_clock(
-    struct cxemu_nic *nic); /* the free-running hardware clock, cycles of 1 ns */
+/* The free-running hardware clock, cycles of clock_khz. */
+uint64_t cxemu_nic_clock(struct cxemu_nic *nic);
+/* The same clock, and UTC in nanoseconds, when the host's showed ns. A clock that was given shows
+ * UTC itself. */
+uint64_t cxemu_nic_cycles_at(const struct cxemu_nic *nic, uint64_t ns);
+uint64_t cxemu_nic_utc_at(const struct cxemu_nic *nic, uint64_t ns);
+/* The host's time that these take. */
+uint64_t cxemu_nic_host_ns(const struct cxemu_nic *nic);
 
 /* One pass: at most budget frames per queue and direction. Returns frames moved. The driver thread
  * (driver.h) and the caller's pump are the only callers. */
 int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget);
-/* Called at the end of every pass, under the NIC's lock, with the clock of the pass: to bring a
- * clock page up to date and to move on what waits. NULL: nobody. Afterwards the former is not
- * called any more. */
-typedef void (*cxemu_pass_fn)(void *cookie, uint64_t clock);
+/* Called at the end of every pass, under the NIC's lock, with the host's time of the pass in ns:
+ * to bring a clock page up to date and to move on what waits. NULL: nobody. Afterwards the former
+ * is not called any more. */
+typedef void (*cxemu_pass_fn)(void *cookie, uint64_t now_ns);
 void cxemu_nic_on_pass(struct cxemu_nic *nic, cxemu_pass_fn fn, void *cookie);
 /* Descriptors that become readable when a frame arrives (wire, netdev), for a driver thread that
  * sleeps; up to n. */
@@ -117,6 +124,7 @@ struct cxemu_cq_attr {
     uint32_t *doorbell; /* db[0] consumer index, db[1] arm; big endian, the program's memory */
     struct cxemu_space *space; /* of buf and doorbell; the queue takes a reference of its own */
     struct cxemu_bell *bell;   /* rung with each arming; NULL: the record is watched */
+    bool real_time;            /* stamps are UTC, seconds << 32 | nanoseconds, not cycles */
     /* An armed CQ got a completion: once per arming. NULL: no channel. */
     void (*on_completion)(void *cookie);
     void (*on_error)(void *cookie); /* overrun: CQ is in error */

@@ -199,7 +199,7 @@ static void complete(struct cxemu_rq *rq, struct cxemu_rx_frame *frame, const st
     }
     cqe->srqn_uidx = htobe32(rq->attr.uidx);
     cqe->byte_cnt = htobe32(shape->len);
-    cqe->timestamp = htobe64(cxemu_nic_now(rq->nic));
+    cqe->timestamp = htobe64(cxemu_cq_stamp(rq->attr.cq));
     cqe->sop_drop_qpn = htobe32(tag);
     cqe->wqe_counter = htobe16(rq->ci);
     cxemu_cq_publish(rq->attr.cq, cqe, MLX5_CQE_RESP_SEND);

@@ -272,7 +272,7 @@ static bool complete(struct cxemu_qp *qp, const struct send *send, uint16_t wqe_
         return false;
     memset(cqe, 0, offsetof(struct mlx5_cqe64, op_own));
     cqe->srqn_uidx = htobe32(qp->attr.uidx);
-    cqe->timestamp = htobe64(cxemu_nic_now(qp->nic));
+    cqe->timestamp = htobe64(cxemu_cq_stamp(qp->attr.send_cq));
     cqe->sop_drop_qpn = htobe32((uint32_t)send->opcode << 24 | qp->sq_number);
     cqe->wqe_counter = htobe16(wqe_counter);
     cxemu_cq_publish(qp->attr.send_cq, cqe, MLX5_CQE_REQ);

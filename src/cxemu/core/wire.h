@@ -53,7 +53,7 @@ enum cxemu_wire_stat {
 #define CXEMU_WIRE_STAT_ENUM(id, name) CXEMU_WIRE_##id,
     CXEMU_WIRE_STATS_LIST(CXEMU_WIRE_STAT_ENUM)
 #undef CXEMU_WIRE_STAT_ENUM
-    CXEMU_WIRE_STATS
+        CXEMU_WIRE_STATS
 };
 
 struct cxemu_wire;

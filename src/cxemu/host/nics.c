@@ -4,14 +4,14 @@
 #include "cxemu/host/nics.h"
 
 #include "cxemu/core/driver.h"
-#include "cxemu/wires/wire_loss.h"
-#include "cxemu/wires/wire_mem.h"
-#include "cxemu/wires/wire_packet.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/spec.h"
 #include "cxemu/host/sysfs.h"
 #include "cxemu/host/tap.h"
 #include "cxemu/uverbs/limits.h"
+#include "cxemu/wires/wire_loss.h"
+#include "cxemu/wires/wire_mem.h"
+#include "cxemu/wires/wire_packet.h"
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
@@ -177,7 +177,8 @@ static int make_netdev(const struct cxemu_spec *spec, const struct error *e)
 
 static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const struct error *e)
 {
-    struct cxemu_nic_attr attr = {.mac = spec->mac, .mtu_bytes = spec->mtu_bytes};
+    struct cxemu_nic_attr attr = {
+        .mac = spec->mac, .mtu_bytes = spec->mtu_bytes, .clock_khz = spec->model->clock_khz};
 
     attr.netdev_fd = make_netdev(spec, e);
     if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))
@@ -201,11 +202,11 @@ static void tend(void)
         hook();
 }
 
-static void on_pass(void *cookie, uint64_t clock)
+static void on_pass(void *cookie, uint64_t now_ns)
 {
     struct cxemu_dev *dev = cookie;
 
-    cxemu_dev_tick(dev, clock);
+    cxemu_dev_tick(dev, now_ns);
     if (dev->passes++ % TEND_PASSES == 0)
         tend();
 }
@@ -237,6 +238,9 @@ static void describe(const struct entry *entry, struct cxemu_sysfs_dev *out)
         .name = entry->dev->name,
         .index = entry->dev->index,
         .guid = cxemu_dev_guid(entry->dev),
+        .sys_image_guid = entry->dev->sys_image_guid,
+        .model = entry->dev->model,
+        .part_id = cxemu_dev_part_id(entry->dev),
         .netdev = entry->netdev,
         .mode = entry->mode,
         .up = cxemu_nic_link_is_up(entry->dev->nic),
@@ -309,7 +313,8 @@ static int add(const char *text, const struct error *e)
                                    .mac = spec.mac,
                                    .mtu_bytes = spec.mtu_bytes,
                                    .max_qp = spec.max_qp,
-                                   .caps = CXEMU_CAPS_ALL};
+                                   .model = spec.model,
+                                   .caps_off = spec.caps_off};
     err = make_nic(&spec, &attr.nic, e);
     if (err)
         return err;

@@ -4,6 +4,7 @@
 #ifndef CXEMU_HOST_SPEC_H
 #define CXEMU_HOST_SPEC_H
 
+#include "cxemu/uverbs/model.h"
 #include <net/if.h>
 #include <rawstack/types.h>
 
@@ -25,6 +26,8 @@ struct cxemu_spec {
     uint16_t mtu_bytes;
     uint32_t max_qp; /* 0: as many as the device has */
     uint16_t mode;   /* of the device node */
+    const struct cxemu_model *model;
+    uint32_t caps_off; /* bits of enum cxemu_cap that are switched off */
     uint32_t loss_tx_ppm, loss_rx_ppm;
     uint64_t seed;
 };

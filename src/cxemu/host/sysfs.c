@@ -8,7 +8,6 @@
 #include "cxemu/host/sysfs.h"
 
 #include "cxemu/host/raw.h"
-#include "cxemu/uverbs/limits.h"
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
@@ -197,22 +196,27 @@ __attribute__((format(printf, 3, 4))) static void fill(struct filler *f, const c
         f->err = put_file(path, "%s\n", text);
 }
 
+static const char *guid_text(uint64_t g, char text[32])
+{
+    snprintf(text, 32, "%04x:%04x:%04x:%04x", (unsigned)(g >> 48) & 0xffff,
+             (unsigned)(g >> 32) & 0xffff, (unsigned)(g >> 16) & 0xffff, (unsigned)g & 0xffff);
+    return text;
+}
+
 static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
 {
     struct filler f = {.err = make_dir("class/infiniband/%s", dev->name)};
     char guid[32];
-    uint64_t g = dev->guid;
 
     snprintf(f.dir, sizeof(f.dir), "class/infiniband/%s", dev->name);
-    snprintf(guid, sizeof(guid), "%04x:%04x:%04x:%04x", (unsigned)(g >> 48) & 0xffff,
-             (unsigned)(g >> 32) & 0xffff, (unsigned)(g >> 16) & 0xffff, (unsigned)g & 0xffff);
     fill(&f, "node_type", "1: CA");
-    fill(&f, "node_guid", "%s", guid);
-    fill(&f, "sys_image_guid", "%s", guid);
+    fill(&f, "node_guid", "%s", guid_text(dev->guid, guid));
+    fill(&f, "sys_image_guid", "%s", guid_text(dev->sys_image_guid, guid));
     fill(&f, "node_desc", "cxemu %s", dev->name);
-    fill(&f, "fw_ver", CXEMU_FW_STRING);
-    fill(&f, "board_id", CXEMU_BOARD_ID);
-    fill(&f, "hca_type", "MT%d", CXEMU_PART_ID);
+    fill(&f, "fw_ver", "%u.%u.%04u", dev->model->fw_major, dev->model->fw_minor,
+         dev->model->fw_sub);
+    fill(&f, "board_id", "%s", dev->model->board_id);
+    fill(&f, "hca_type", "MT%u", dev->part_id);
     fill(&f, "hw_rev", "0");
     if (!f.err)
         f.err = make_dir("%s/ports", f.dir);
@@ -226,7 +230,7 @@ static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
         f.err = make_dir("%s/ports/1/pkeys", f.dir);
     fill(&f, "ports/1/pkeys/0", "0xffff");
     fill(&f, "ports/1/link_layer", "Ethernet");
-    fill(&f, "ports/1/rate", "100 Gb/sec (4X EDR)");
+    fill(&f, "ports/1/rate", "%s", dev->model->rate);
     fill(&f, "ports/1/lid", "0x0");
     fill(&f, "ports/1/cap_mask", "0x00000000");
     put_state(dev->name, dev->up);
@@ -258,13 +262,13 @@ static int fill_pci(const struct cxemu_sysfs_dev *dev)
     snprintf(slot, sizeof(slot), "0000:ce:%02x.0", dev->index & 0x1f);
     snprintf(f.dir, sizeof(f.dir), "devices/%s", slot);
     f.err = make_dir("%s", f.dir);
-    fill(&f, "modalias", "pci:v000015B3d0000%04Xsv000015B3sd00000008bc02sc00i00", CXEMU_PART_ID);
+    fill(&f, "modalias", "pci:v000015B3d0000%04Xsv000015B3sd00000008bc02sc00i00", dev->part_id);
     fill(&f, "uevent",
          "DRIVER=mlx5_core\nPCI_CLASS=20000\nPCI_ID=15B3:%04X\nPCI_SUBSYS_ID=15B3:0008\n"
          "PCI_SLOT_NAME=%s",
-         CXEMU_PART_ID, slot);
+         dev->part_id, slot);
     fill(&f, "vendor", "0x15b3");
-    fill(&f, "device", "0x%04x", CXEMU_PART_ID);
+    fill(&f, "device", "0x%04x", dev->part_id);
     fill(&f, "class", "0x020000");
     fill(&f, "numa_node", "-1");
     if (!f.err)

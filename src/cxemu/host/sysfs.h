@@ -8,6 +8,7 @@
 #ifndef CXEMU_HOST_SYSFS_H
 #define CXEMU_HOST_SYSFS_H
 
+#include "cxemu/uverbs/model.h"
 #include <limits.h>
 #include <rawstack/types.h>
 
@@ -17,7 +18,9 @@
 struct cxemu_sysfs_dev {
     const char *name;
     unsigned index;
-    uint64_t guid;
+    uint64_t guid, sys_image_guid;
+    const struct cxemu_model *model;
+    uint16_t part_id;
     const char *netdev; /* "": none */
     uint16_t mode;      /* of the device node */
     bool up;

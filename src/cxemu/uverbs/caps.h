@@ -45,10 +45,20 @@ enum cxemu_cap {
 
 #define CXEMU_CAPS_ALL ((1u << CXEMU_CAPS) - 1)
 
+/* What this emulator does so far; a device has no bit beyond it. A feature adds its own when it
+ * works, and then device_caps.c reports it. */
+#define CXEMU_CAPS_BUILT \
+    (1u << CXEMU_CAP_CSUM | 1u << CXEMU_CAP_BLUEFLAME | 1u << CXEMU_CAP_TIMESTAMP)
+
 static inline bool cxemu_caps_have(uint32_t caps, enum cxemu_cap cap)
 {
     return caps >> cap & 1;
 }
+
+const char *cxemu_caps_name(enum cxemu_cap cap);
+/* "tso+rss" as bits; -1: a name that is none, *bad_len letters at *bad. */
+RS_MUST_USE int cxemu_caps_parse(const char *list, uint32_t *caps, const char **bad,
+                                 size_t *bad_len);
 
 #ifdef __cplusplus
 }

@@ -70,8 +70,8 @@ static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
         return -EINVAL;
     if (d->cqe_comp_en)
         return cxemu_missing("CQE compression", EOPNOTSUPP);
-    if (d->flags & MLX5_IB_CREATE_CQ_FLAGS_REAL_TIME_TS)
-        return cxemu_missing("MLX5_IB_CREATE_CQ_FLAGS_REAL_TIME_TS", EOPNOTSUPP);
+    if (d->flags & MLX5_IB_CREATE_CQ_FLAGS_REAL_TIME_TS && !cxemu_dev_has_real_time(ctx->dev))
+        return -EOPNOTSUPP;
     if (d->flags & MLX5_IB_CREATE_CQ_FLAGS_CQE_128B_PAD && d->cqe_size != 128)
         return -EOPNOTSUPP;
     /* The firmware refuses a UAR that is not the context's. */
@@ -163,6 +163,7 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
         .doorbell = (uint32_t *)(uintptr_t)r->driver.db_addr,
         .space = cxemu_caller_space(),
         .bell = cxemu_uar_find(ctx, r->driver.uar_page_index)->bell,
+        .real_time = r->driver.flags & MLX5_IB_CREATE_CQ_FLAGS_REAL_TIME_TS,
         .on_completion = cq->channel ? on_completion : NULL,
         .on_error = on_error,
         .cookie = cq,

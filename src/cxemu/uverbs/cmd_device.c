@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Queries of device, port and GIDs, and opening the user context. The device says what a ConnectX-5
- * with RoCE and DevX switched off would, less what core/ does not do: every capability reported is
- * one that works. Values: <rdma/ib_user_verbs.h>, <rdma/mlx5-abi.h>,
+ * Queries of device, port and GIDs, and opening the user context. The device says what its
+ * model with RoCE and DevX switched off would, less what core/ does not do (device_caps.c): every
+ * capability reported is one that works. Values: <rdma/ib_user_verbs.h>, <rdma/mlx5-abi.h>,
  * drivers/infiniband/hw/mlx5/main.c.
  */
 #include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/device_caps.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/pages.h"
 #include "cxemu/uverbs/umem.h"
@@ -20,35 +21,11 @@
 
 /* --- device ------------------------------------------------------------------------------- */
 
-static void fill_device(struct cxemu_ctx *ctx, struct ib_uverbs_query_device_resp *r)
-{
-    *r = (struct ib_uverbs_query_device_resp){
-        .fw_ver = CXEMU_FW_VERSION,
-        .node_guid = htobe64(cxemu_dev_guid(ctx->dev)),
-        .sys_image_guid = htobe64(cxemu_dev_guid(ctx->dev)),
-        .max_mr_size = UINT64_MAX,
-        .page_size_cap = 0xfffffffffffff000ull,
-        .vendor_id = CXEMU_VENDOR_ID,
-        .vendor_part_id = CXEMU_PART_ID,
-        .max_qp = (int32_t)ctx->dev->max_qp,
-        .max_qp_wr = CXEMU_MAX_WR,
-        .device_cap_flags = IB_UVERBS_DEVICE_PORT_ACTIVE_EVENT | IB_UVERBS_DEVICE_SYS_IMAGE_GUID |
-                            IB_UVERBS_DEVICE_RAW_IP_CSUM | IB_UVERBS_DEVICE_MANAGED_FLOW_STEERING,
-        .max_sge = CXEMU_MAX_SGE,
-        .max_cq = CXEMU_MAX_CQ,
-        .max_cqe = CXEMU_MAX_CQE - 1,
-        .max_mr = CXEMU_MAX_MR,
-        .max_pd = CXEMU_MAX_PD,
-        .max_pkeys = 1,
-        .phys_port_cnt = 1,
-    };
-}
-
 int cxemu_cmd_query_device(struct cxemu_cmd *cmd)
 {
     struct ib_uverbs_query_device_resp resp;
 
-    fill_device(cmd->ctx, &resp);
+    cxemu_caps_fill_device(cmd->ctx->dev, &resp);
     return cxemu_cmd_out(cmd, &resp, sizeof(resp));
 }
 
@@ -60,10 +37,9 @@ static int put_driver_caps(struct cxemu_cmd *cmd)
         return 0;
     if (cmd->uhw_out_len < offsetof(struct mlx5_ib_query_device_resp, tso_caps))
         return -EINVAL;
-    /* No TSO, RSS, pacing, striding, compression, multi-packet WQEs: all zero, and said so. */
+    cxemu_caps_fill_driver(cmd->ctx->dev, &resp);
     resp.response_length =
         cmd->uhw_out_len < sizeof(resp) ? (uint32_t)cmd->uhw_out_len : sizeof(resp);
-    resp.flags = MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_PAD;
     return cxemu_cmd_uhw_out(cmd, &resp, sizeof(resp));
 }
 
@@ -81,12 +57,8 @@ int cxemu_cmd_query_device_ex(struct cxemu_cmd *cmd)
     int err = put_driver_caps(cmd);
     if (err)
         return err;
-    fill_device(cmd->ctx, &resp.base);
+    cxemu_caps_fill_device_ex(cmd->ctx->dev, &resp);
     resp.response_length = cmd->out_len < sizeof(resp) ? (uint32_t)cmd->out_len : sizeof(resp);
-    resp.timestamp_mask = 0x7fffffffffffffffull;
-    resp.hca_core_clock = CXEMU_CLOCK_KHZ;
-    resp.device_cap_flags_ex = resp.base.device_cap_flags;
-    resp.raw_packet_caps = IB_UVERBS_RAW_PACKET_CAP_IP_CSUM;
     return cxemu_cmd_out(cmd, &resp, sizeof(resp));
 }
 
@@ -109,9 +81,9 @@ static void fill_port(struct cxemu_ctx *ctx, struct ib_uverbs_query_port_resp *r
         .phys_state = up ? 5 : 3, /* link up, disabled */
         .max_mtu = 5,
         .active_mtu = ib_mtu_of(ctx->dev->mtu_bytes),
-        .active_width = 2,  /* 4x */
-        .active_speed = 32, /* EDR: 4 x 25 Gb/s */
-        .link_layer = 2,    /* Ethernet */
+        .active_width = ctx->dev->model->active_width,
+        .active_speed = ctx->dev->model->active_speed,
+        .link_layer = 2, /* Ethernet */
     };
 }
 
@@ -156,8 +128,11 @@ int cxemu_method_query_gid_entry(struct cxemu_bundle *b)
 
 /* --- user context ------------------------------------------------------------------------- */
 
-static void fill_context(struct mlx5_ib_alloc_ucontext_resp *r, size_t room)
+static void fill_context(const struct cxemu_dev *dev, struct mlx5_ib_alloc_ucontext_resp *r,
+                         size_t room)
 {
+    const bool clock = cxemu_caps_have(dev->caps, CXEMU_CAP_TIMESTAMP);
+
     *r = (struct mlx5_ib_alloc_ucontext_resp){
         .qp_tab_size = CXEMU_MAX_QP,
         .bf_reg_size = 512,
@@ -168,16 +143,20 @@ static void fill_context(struct mlx5_ib_alloc_ucontext_resp *r, size_t room)
         .max_send_wqebb = CXEMU_MAX_WR,
         .max_recv_wr = CXEMU_MAX_WR,
         .num_ports = 1,
-        .comp_mask = MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_CORE_CLOCK_OFFSET,
         .response_length = room < sizeof(*r) ? (uint32_t)room : sizeof(*r),
         .cqe_version = 1,
         .cmds_supp_uhw = MLX5_USER_CMDS_SUPP_UHW_QUERY_DEVICE,
         .eth_min_inline = MLX5_USER_INLINE_MODE_NONE,
-        .clock_info_versions = 1 << MLX5_IB_CLOCK_INFO_V1,
-        .hca_core_clock_offset = CXEMU_CLOCK_OFFSET,
         .log_uar_size = 12,
         .num_uars_per_page = 1,
     };
+    if (clock) {
+        r->comp_mask |= MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_CORE_CLOCK_OFFSET;
+        r->hca_core_clock_offset = CXEMU_CLOCK_OFFSET;
+        r->clock_info_versions = 1 << MLX5_IB_CLOCK_INFO_V1;
+    }
+    if (cxemu_dev_has_real_time(dev))
+        r->comp_mask |= MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_REAL_TIME_TS;
 }
 
 /* mlx5_ib_alloc_ucontext's checks of the driver part; without dynamic UARs (an old libmlx5) there
@@ -220,7 +199,7 @@ int cxemu_method_get_context(struct cxemu_bundle *b)
         err = check_context_request(uhw, given);
     if (err)
         return err;
-    fill_context(&resp, uhw_out ? uhw_out->len : 0);
+    fill_context(b->ctx->dev, &resp, uhw_out ? uhw_out->len : 0);
     err = cxemu_bundle_out(b, UVERBS_ATTR_UHW_OUT, &resp, sizeof(resp));
     if (!err)
         err = cxemu_bundle_out(b, UVERBS_ATTR_GET_CONTEXT_NUM_COMP_VECTORS, &vectors,
@@ -249,7 +228,7 @@ int cxemu_cmd_get_context(struct cxemu_cmd *cmd)
     resp.async_fd = (uint32_t)fd;
     cxemu_caller_give_fd(fd, cmd->out + offsetof(struct ib_uverbs_get_context_resp, async_fd),
                          sizeof(resp.async_fd));
-    fill_context(&driver, cmd->uhw_out_len);
+    fill_context(cmd->ctx->dev, &driver, cmd->uhw_out_len);
     err = cxemu_cmd_out(cmd, &resp, sizeof(resp));
     if (!err)
         err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
@@ -264,7 +243,7 @@ int cxemu_method_query_context(struct cxemu_bundle *b)
     uint32_t vectors = CXEMU_COMP_VECTORS;
     uint64_t core_support = IB_UVERBS_CORE_SUPPORT_OPTIONAL_MR_ACCESS;
 
-    fill_context(&resp, out->len);
+    fill_context(b->ctx->dev, &resp, out->len);
     int err = cxemu_bundle_out(b, MLX5_IB_ATTR_QUERY_CONTEXT_RESP_UCTX, &resp, sizeof(resp));
     if (!err)
         err = cxemu_bundle_out(b, UVERBS_ATTR_QUERY_CONTEXT_NUM_COMP_VECTORS, &vectors,

@@ -214,6 +214,7 @@ int cxemu_ctx_mmap(struct cxemu_ctx *ctx, size_t length, int prot, int flags, of
             err = 0;
         }
     } else if (ctx->opened && length == CXEMU_PAGE_BYTES &&
+               cxemu_caps_have(ctx->dev->caps, CXEMU_CAP_TIMESTAMP) &&
                (command == MLX5_IB_MMAP_CORE_CLOCK || command == MLX5_IB_MMAP_CLOCK_INFO)) {
         *out = (struct cxemu_mapping){
             .fd = ctx->dev->clock_fd,

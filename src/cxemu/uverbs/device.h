@@ -15,6 +15,7 @@
 #include "cxemu/uverbs/caps.h"
 #include "cxemu/uverbs/evfile.h"
 #include "cxemu/uverbs/handles.h"
+#include "cxemu/uverbs/model.h"
 #include <pthread.h>
 #include <rawstack/types.h>
 #include <sys/types.h>
@@ -37,11 +38,15 @@ struct cxemu_dev {
     struct rs_mac mac;
     uint16_t mtu_bytes;
     uint32_t max_qp;
-    uint32_t caps; /* bit of each enum cxemu_cap */
+    const struct cxemu_model *model;
+    bool is_vf;
+    uint64_t sys_image_guid; /* host order; the same for all functions of a card */
+    uint32_t caps;           /* bit of each enum cxemu_cap */
     struct cxemu_nic *nic;
     int clock_fd; /* memory file of the clock pages: see clock_page.c */
     void *clock_pages;
-    uint64_t passes; /* by the NIC's driver, under the NIC's lock */
+    uint64_t clock_info_ns; /* when the clock-info page was last brought up to date */
+    uint64_t passes;        /* by the NIC's driver, under the NIC's lock */
 
     atomic_uint refs; /* the registry's and each context's */
     atomic_bool removed;
@@ -55,9 +60,12 @@ struct cxemu_dev_attr {
     unsigned index;
     struct rs_mac mac;
     uint16_t mtu_bytes;
-    uint32_t max_qp;       /* 0: CXEMU_MAX_QP */
-    uint32_t caps;         /* bit of each enum cxemu_cap */
-    struct cxemu_nic *nic; /* owned by the device after success */
+    uint32_t max_qp;                 /* 0: CXEMU_MAX_QP */
+    const struct cxemu_model *model; /* NULL: the default */
+    bool is_vf;
+    uint64_t sys_image_guid; /* 0: the device's own GUID */
+    uint32_t caps_off;       /* what the model has and this device does not */
+    struct cxemu_nic *nic;   /* owned by the device after success */
 };
 
 RS_MUST_USE int cxemu_dev_create(const struct cxemu_dev_attr *attr, struct cxemu_dev **out);
@@ -68,8 +76,13 @@ void cxemu_dev_put(struct cxemu_dev *dev);
 void cxemu_dev_remove(struct cxemu_dev *dev);
 /* The device's 64-bit GUID, host order, made from its MAC. */
 uint64_t cxemu_dev_guid(const struct cxemu_dev *dev);
-/* Brings the clock page that programs have mapped up to date; on each pass of the NIC. */
-void cxemu_dev_tick(struct cxemu_dev *dev, uint64_t clock);
+/* Can its completion queues be stamped with UTC? */
+bool cxemu_dev_has_real_time(const struct cxemu_dev *dev);
+/* The part id that verbs and PCI report. */
+uint16_t cxemu_dev_part_id(const struct cxemu_dev *dev);
+/* Brings the clock pages that programs have mapped up to date; on each pass of the NIC, with its
+ * time. */
+void cxemu_dev_tick(struct cxemu_dev *dev, uint64_t now_ns);
 
 /* --- contexts ----------------------------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 #define CXEMU_PAGE_BYTES        4096
 #define CXEMU_CLOCK_OFFSET      16 /* of the counter in its page: hca_core_clock_offset */
 #define CXEMU_CLOCK_INFO_OFFSET CXEMU_PAGE_BYTES
-#define CXEMU_CLOCK_KHZ         1000000 /* one cycle is 1 ns: nic.h */
 
 /* mmap offsets of UAR pages, in pages: beyond every MLX5_IB_MMAP command, as mlx5_ib places them.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cxemu/host/spec.h"
+#include "cxemu/uverbs/caps.h"
 
 #include <cerrno>
 #include <cstring>
@@ -26,6 +27,22 @@ TEST(Spec, Defaults)
     EXPECT_STREQ(s.name, "");
     EXPECT_STREQ(s.netdev, "");
     EXPECT_FALSE(s.has_mac);
+    EXPECT_STREQ(s.model->name, "cx5");
+    EXPECT_EQ(s.caps_off, 0u);
+}
+
+TEST(Spec, TakesAModelAndSwitchesOff)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("model=cx6dx,off=tso+rss", &s), 0);
+    EXPECT_EQ(s.model->part_id, 4125);
+    EXPECT_EQ(s.caps_off, 1u << CXEMU_CAP_TSO | 1u << CXEMU_CAP_RSS);
+    for (unsigned i = 0; i < CXEMU_CAPS; i++) {
+        const std::string name = cxemu_caps_name(static_cast<cxemu_cap>(i));
+        ASSERT_EQ(parse(("off=" + name).c_str(), &s), 0) << name;
+        EXPECT_EQ(s.caps_off, 1u << i);
+    }
 }
 
 TEST(Spec, TakesEveryKey)
@@ -65,7 +82,7 @@ TEST(Spec, RefusesByName)
         {"mode=999", "999"},
         {"mode=0777", "0777"},
         {"mode=", "mode="},
-        {"speed=100", "speed"},
+        {"speed=100", "'speed'; known: name, netdev"},
         {"wire=tcp:x", "tcp:x"},
         {"wire=mem:", "mem:"},
         {"wire=mem:a/b", "a/b"},
@@ -87,6 +104,11 @@ TEST(Spec, RefusesByName)
         {"loss=-1%", "-1%"},
         {"loss=nan", "nan"},
         {"loss=", "loss="},
+        {"model=cx3", "cx4lx, cx5, cx6dx, cx7"},
+        {"off=tso+warp", "'warp'; known: csum, tso"},
+        {"off=", "''"},
+        {"off=tso+", "''"},
+        {"off=ts", "'ts'"},
         {"seed=x", "seed=x"},
         {"seed=18446744073709551616", "18446744073709551616"},
         {"mtu=1500,mtu=1500", "twice"},

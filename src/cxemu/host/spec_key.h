@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How spec.c learns its keys: each part of the machine has a table of key names with a function
+ * that takes the value. A table ends with a key without name. Two tables must not share a name.
+ */
+#ifndef CXEMU_HOST_SPEC_KEY_H
+#define CXEMU_HOST_SPEC_KEY_H
+
+#include "cxemu/host/spec.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where to put the sentence about what is wrong; text may be NULL. */
+struct cxemu_spec_error {
+    char *text;
+    size_t len;
+};
+
+/* Takes the value whole or not at all; what is wrong by cxemu_spec_fail. */
+typedef int (*cxemu_spec_take_fn)(struct cxemu_spec *spec, const char *value,
+                                  const struct cxemu_spec_error *e);
+
+struct cxemu_spec_key {
+    const char *name;
+    cxemu_spec_take_fn take;
+};
+
+extern const struct cxemu_spec_key cxemu_spec_wire_keys[]; /* spec_wire.c */
+extern const struct cxemu_spec_key cxemu_spec_card_keys[]; /* spec_card.c */
+
+/* -EINVAL, and the sentence. */
+__attribute__((format(printf, 2, 3))) int cxemu_spec_fail(const struct cxemu_spec_error *e,
+                                                          const char *fmt, ...);
+/* 1 to max - 1 letters, digits, '_', '-' or '.'. */
+RS_MUST_USE bool cxemu_spec_is_name(const char *value, size_t max);
+/* The whole text a decimal number of at most max. */
+RS_MUST_USE bool cxemu_spec_number(const char *text, uint64_t max, uint64_t *out);
+RS_MUST_USE bool cxemu_spec_mac(const char *text, struct rs_mac *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
