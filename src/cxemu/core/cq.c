@@ -24,6 +24,7 @@ enum {
     CQE_OPCODE_SHIFT = 4,
     CQE_SOLICITED = 1 << 1,
     OP_OWN_OFFSET = 63,
+    NS_A_US = 1000,
 };
 
 /* No arming looks like this: the sequence number in the upper nibble is below 4. With it in db[1] a
@@ -97,6 +98,8 @@ static bool is_full(struct cxemu_cq *cq)
 {
     uint32_t span = 2 * cq->attr.cqe_count - 1;
 
+    if (rs_unlikely(cq->attr.ignore_overrun))
+        return false;
     if (((cq->producer - cq->consumer) & span) < cq->attr.cqe_count)
         return false;
     /* acquire: pairs with the program's store after it has read the entries */
@@ -144,10 +147,11 @@ uint64_t cxemu_cq_stamp(const struct cxemu_cq *cq)
     return utc / 1000000000u << 32 | utc % 1000000000u;
 }
 
-void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
+/* op: the upper bits of op_own. */
+static void publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t op)
 {
     uint8_t owner = (cq->producer & cq->attr.cqe_count) ? MLX5_CQE_OWNER_MASK : 0;
-    uint8_t op_own = (uint8_t)(opcode << CQE_OPCODE_SHIFT | owner);
+    uint8_t op_own = op | owner;
 
     cqe->signature = 0;
     /* release: pairs with the barrier after libmlx5 has seen the owner bit */
@@ -157,6 +161,23 @@ void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcod
         write_foreign(cq, cqe, op_own);
     cq->producer++;
     cq->has_news = true;
+}
+
+void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
+{
+    publish(cq, cqe, (uint8_t)(opcode << CQE_OPCODE_SHIFT));
+}
+
+static void note_solicited(struct cxemu_cq *cq)
+{
+    cq->had_solicited = true;
+    cq->solicited = cq->producer;
+}
+
+void cxemu_cq_publish_solicited(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode)
+{
+    publish(cq, cqe, (uint8_t)(opcode << CQE_OPCODE_SHIFT | CQE_SOLICITED));
+    note_solicited(cq);
 }
 
 static void count_error(struct cxemu_counters *counters, uint8_t opcode, uint8_t syndrome)
@@ -186,8 +207,8 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
     err->syndrome = syndrome;
     err->s_wqe_opcode_qpn = htobe32((uint32_t)wqe_opcode << 24 | number);
     err->wqe_counter = htobe16(wqe_counter);
-    cq->solicited_only = false; /* an error wakes solicited-only waiters as well */
     cxemu_cq_publish(cq, cqe, opcode);
+    note_solicited(cq); /* an error wakes solicited-only waiters as well */
 }
 
 /* db[1] is sn << 28 | cmd << 24 | consumer index. ARM_NONE: no arming since the last look. Taking
@@ -222,24 +243,114 @@ static void take_arming(struct cxemu_cq *cq)
 {
     uint32_t raw = arming_of(cq);
     uint32_t span = 2 * cq->attr.cqe_count - 1;
-    uint32_t value;
 
     if (raw == ARM_NONE)
         return;
-    value = be32toh(raw);
     cq->armed = true;
-    cq->solicited_only = (value & MLX5_CQ_DB_REQ_NOT_SOL) != 0;
+    cq->armed_at = be32toh(raw);
+    cq->solicited_only = (cq->armed_at & MLX5_CQ_DB_REQ_NOT_SOL) != 0;
     /* As the hardware does: what came after the index that the program armed with is news. So no
      * completion between its last poll and this moment is lost. */
-    cq->has_news = ((cq->producer ^ value) & span) != 0;
+    cq->has_news = ((cq->producer ^ cq->armed_at) & span) != 0;
+}
+
+/* Is a solicited completion among those after the index that the program armed with? */
+static bool has_solicited(const struct cxemu_cq *cq)
+{
+    uint32_t span = 2 * cq->attr.cqe_count - 1;
+
+    return cq->had_solicited &&
+           cq->producer - cq->solicited < ((cq->producer - cq->armed_at) & span);
+}
+
+/* Moderation: is the event due? If not, when? PRM cq_max_count, cq_period with cq_period_mode
+ * "upon event". */
+static bool is_due(struct cxemu_cq *cq)
+{
+    uint64_t due_ns = cq->told_ns + cq->moderate_us * NS_A_US;
+
+    if (cq->moderate_count && cq->producer - cq->told >= cq->moderate_count)
+        return true;
+    if (!cq->moderate_us)
+        return !cq->moderate_count;
+    if (due_ns <= cxemu_nic_now(cq->nic))
+        return true;
+    cq->nic->due_ns = RS_MIN(cq->nic->due_ns, due_ns);
+    return false;
+}
+
+static bool is_moderated(const struct cxemu_cq *cq)
+{
+    return (cq->moderate_count | cq->moderate_us) != 0;
 }
 
 void cxemu_cq_notify(struct cxemu_cq *cq)
 {
     take_arming(cq);
-    if (!cq->armed || !cq->has_news || cq->solicited_only)
+    if (!cq->armed || !cq->has_news || (cq->solicited_only && !has_solicited(cq)))
         return;
+    if (rs_unlikely(is_moderated(cq))) {
+        if (!is_due(cq))
+            return;
+        cq->told = cq->producer;
+        cq->told_ns = cxemu_nic_now(cq->nic);
+    }
     cq->armed = false;
     if (cq->attr.on_completion)
         cq->attr.on_completion(cq->attr.cookie);
+}
+
+void cxemu_cq_moderate(struct cxemu_cq *cq, uint16_t count, uint16_t period_us)
+{
+    cxemu_nic_lock(cq->nic);
+    cq->moderate_count = count;
+    cq->moderate_us = period_us;
+    cq->told = cq->producer;
+    cq->told_ns = cxemu_clock_now(&cq->nic->attr.clock);
+    cxemu_nic_unlock(cq->nic);
+}
+
+/* --- resize -------------------------------------------------------------------------------- */
+
+/* Entries that the program has not read. */
+static uint32_t unread_of(const struct cxemu_cq *cq)
+{
+    uint32_t consumer = be32toh(
+        cxemu_space_load32(cq->attr.space, &cq->attr.doorbell[DB_CONSUMER], htobe32(cq->consumer)));
+
+    return (cq->producer - consumer) & (2 * cq->attr.cqe_count - 1);
+}
+
+/* An event that is due does not come of the mark. */
+static void write_mark(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe)
+{
+    bool had_news = cq->has_news;
+
+    memset(cqe, 0, OP_OWN_OFFSET);
+    publish(cq, cqe, MLX5_CQE_RESIZE_CQ << CQE_OPCODE_SHIFT);
+    cq->has_news = had_news;
+}
+
+int cxemu_cq_resize(struct cxemu_cq *cq, uint8_t *buf, uint32_t cqe_count)
+{
+    struct mlx5_cqe64 *mark;
+    int rc = -EINVAL;
+
+    cxemu_nic_lock(cq->nic);
+    uint32_t unread = unread_of(cq);
+    /* One more entry: the old ring must hold the mark; and in the new one each takes the place
+     * after its own, as if the mark had been before them. */
+    if (is_power_of_two(cqe_count) && !cq->failed && unread < cq->attr.cqe_count &&
+        unread < cqe_count) {
+        mark = cxemu_cq_next(cq);
+        if (mark) {
+            write_mark(cq, mark);
+            cq->consumer = cq->producer - unread; /* where the program will be */
+            cq->attr.buf = buf;
+            cq->attr.cqe_count = cqe_count;
+            rc = 0;
+        }
+    }
+    cxemu_nic_unlock(cq->nic);
+    return rc;
 }

@@ -10,6 +10,8 @@
 #include "cxemu/core/counters.h"
 #include "cxemu/core/frame.h"
 #include "cxemu/core/nic.h"
+#include "cxemu/core/pace.h"
+#include "cxemu/core/rate.h"
 #include "cxemu/core/rq.h"
 #include "cxemu/core/space.h"
 #include "cxemu/core/steer.h"
@@ -47,8 +49,14 @@ struct cxemu_cq {
     uint32_t producer; /* free running; cq.c */
     uint32_t consumer; /* as last read from the doorbell record */
     uint32_t arm_seen; /* db[1] as last seen: anything else is a new arming */
+    uint32_t armed_at; /* the index in the last arming, and what else db[1] held */
     bool armed, solicited_only, has_news, failed;
     bool arm_rung, arm_sure; /* the bell was: db[1] is worth a look; is new for certain */
+    bool had_solicited;      /* ever; then solicited is the producer index after the last one */
+    uint32_t solicited;
+    uint16_t moderate_count, moderate_us; /* cxemu_cq_moderate */
+    uint32_t told;                        /* the producer index at the last event */
+    uint64_t told_ns;                     /* and when it was: events are moderated from there */
     uint8_t foreign_cqe[64]; /* the entry being built, when buf is in another process */
 };
 
@@ -62,9 +70,12 @@ struct cxemu_qp {
     enum cxemu_qp_state state;
     bool sq_error; /* an entry failed: flush what follows */
     bool drained_told;
-    bool sq_rung;   /* the bell was: the send queue's doorbell record is worth a look */
-    uint16_t sq_ci; /* consumer index, free running */
-    uint16_t sq_pi; /* as last read from the doorbell record */
+    bool sq_rung;           /* the bell was: the send queue's doorbell record is worth a look */
+    uint16_t sq_ci;         /* consumer index, free running */
+    uint16_t sq_pi;         /* as last read from the doorbell record */
+    uint32_t sq_frame;      /* of the entry at sq_ci: the next of its frames; sq_frames.c */
+    uint16_t rate_index;    /* of the rate table; 0: not limited; rate.c */
+    struct cxemu_pace pace; /* rate.c; sq_frames.c */
     /* The ring as the engine reads it: the program's own, or, when it is in another process, a
      * copy that is brought up to date when the doorbell record moves. */
     uint8_t *sq_ring;
@@ -84,6 +95,7 @@ struct cxemu_nic {
     struct cxemu_netdev *netdev;
     uint8_t *tx_slot; /* the frame that is being made, on the wire's memory */
     uint64_t now_ns;  /* the clock at the start of this pass */
+    uint64_t due_ns;  /* when the NIC next has something to do by itself; each pass anew */
     uint32_t cycles_per_64ns;
     uint64_t utc_ahead_ns, utc_asked_ns; /* of the host's time; when that was found out */
     cxemu_pass_fn on_pass;               /* NULL: none */
@@ -106,6 +118,7 @@ struct cxemu_nic {
     uint32_t listener_count, listener_room;
     struct cxemu_mr_table mrs;
     struct cxemu_steering steering;
+    struct cxemu_rate_table rates;
     struct cxemu_counters counters;
     uint8_t void_frame[CXEMU_FRAME_MAX]; /* where frames go while the link is down */
 };
@@ -135,6 +148,8 @@ struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq);
 uint64_t cxemu_cq_stamp(const struct cxemu_cq *cq);
 /* Hands the entry to the program. opcode: MLX5_CQE_*. */
 void cxemu_cq_publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode);
+/* The same, and it wakes whoever waits for solicited completions only. */
+void cxemu_cq_publish_solicited(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t opcode);
 /* An error completion of a send (MLX5_CQE_REQ_ERR) or receive (MLX5_CQE_RESP_ERR) entry. */
 void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
                     uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter);
@@ -146,7 +161,7 @@ void cxemu_cq_notify(struct cxemu_cq *cq);
 bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint8_t *theirs,
                       size_t ring_bytes, size_t from, size_t bytes);
 
-/* sq.c: sends up to budget entries; how many were consumed. */
+/* sq.c: sends up to budget frames; how many, entries without frames among them. */
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget);
 bool cxemu_sq_is_idle(const struct cxemu_qp *qp); /* nothing rung that could be sent */
 

@@ -5,6 +5,7 @@
  */
 #include "cxemu/core/device.h"
 
+#include "base/attr.h"
 #include "cxemu/core/netdev.h"
 #include "wire/ether.h"
 
@@ -352,6 +353,7 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
 
     lock_politely(nic);
     nic->now_ns = 0;
+    nic->due_ns = UINT64_MAX;
     cxemu_nic_link_update(nic);
     if (!nic->failed) {
         cxemu_bells_look(nic);
@@ -369,6 +371,18 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     }
     cxemu_nic_unlock(nic);
     return moved;
+}
+
+uint64_t cxemu_nic_due_ns(struct cxemu_nic *nic)
+{
+    uint64_t due;
+
+    cxemu_nic_lock(nic);
+    due = nic->due_ns;
+    if (nic->wire)
+        due = RS_MIN(due, cxemu_wire_due_ns(nic->wire));
+    cxemu_nic_unlock(nic);
+    return due;
 }
 
 int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n)

@@ -94,6 +94,9 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget);
  * is not called any more. */
 typedef void (*cxemu_pass_fn)(void *cookie, uint64_t now_ns);
 void cxemu_nic_on_pass(struct cxemu_nic *nic, cxemu_pass_fn fn, void *cookie);
+/* When the NIC next has something to do although nobody rings: paced frames, moderated events,
+ * frames that the wire holds back. By the NIC's clock, as of the last pass; UINT64_MAX: nothing. */
+uint64_t cxemu_nic_due_ns(struct cxemu_nic *nic);
 /* Descriptors that become readable when a frame arrives (wire, netdev), for a driver thread that
  * sleeps; up to n. */
 int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n);
@@ -129,10 +132,18 @@ struct cxemu_cq_attr {
     void (*on_completion)(void *cookie);
     void (*on_error)(void *cookie); /* overrun: CQ is in error */
     void *cookie;
+    bool ignore_overrun; /* the program sees to it: unread entries are written over */
 };
 RS_MUST_USE int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr,
                                 struct cxemu_cq **out);
 uint32_t cxemu_cq_number(const struct cxemu_cq *cq);
+/* Events come once `count` completions are there or `period_us` have gone by since the last event,
+ * whichever is first; 0 leaves the one or the other out, both: an event for each arming. */
+void cxemu_cq_moderate(struct cxemu_cq *cq, uint16_t count, uint16_t period_us);
+/* The queue goes on in `buf`. The last entry in the old memory is MLX5_CQE_RESIZE_CQ; the program
+ * copies what it has not read, each one further on than it was (libmlx5
+ * mlx5_cq_resize_copy_cqes). -EINVAL: what is unread does not fit. */
+RS_MUST_USE int cxemu_cq_resize(struct cxemu_cq *cq, uint8_t *buf, uint32_t cqe_count);
 void cxemu_cq_destroy(struct cxemu_cq *cq); /* no queue uses it */
 
 /* --- receive queues of their own (work queues)
@@ -165,6 +176,28 @@ uint32_t cxemu_rq_number(const struct cxemu_rq *rq);
 void cxemu_rq_state_set(struct cxemu_rq *rq, enum cxemu_rq_state state);
 enum cxemu_rq_state cxemu_rq_state_get(struct cxemu_rq *rq);
 void cxemu_rq_destroy(struct cxemu_rq *rq); /* no indirection table names it */
+
+/* --- rates
+ * --------------------------------------------------------------------------------------------- */
+
+enum {
+    CXEMU_RATES = 127, /* PRM packet_pacing_rate_table_size less the unlimited one */
+    CXEMU_RATE_MIN_KBPS = 1,
+    CXEMU_RATE_MAX_KBPS = 100000000,
+};
+/* Owner of the entries that queue pairs share; mlx5's MLX5_SHARED_RESOURCE_UID. */
+#define CXEMU_RATE_OWNER_NONE UINT32_MAX
+
+struct cxemu_rate {
+    uint32_t kbps;            /* 0: no limit */
+    uint32_t max_burst_bytes; /* back to back after a pause; 0: one frame */
+    uint16_t typical_bytes;   /* part of the entry's identity; nothing here needs tuning by it */
+};
+/* Takes an entry of the NIC's table. -EINVAL: out of range; -ENOSPC: all are in use. */
+RS_MUST_USE int cxemu_rate_get(struct cxemu_nic *nic, const struct cxemu_rate *rate, uint32_t owner,
+                               bool dedicated, uint16_t *index);
+void cxemu_rate_put(struct cxemu_nic *nic, uint16_t index);
+uint32_t cxemu_rates_used(struct cxemu_nic *nic);
 
 /* --- raw-packet queue pairs
  * --------------------------------------------------------------------------- */
@@ -203,6 +236,9 @@ uint32_t cxemu_sq_number(const struct cxemu_qp *qp);
  * cleared by libmlx5. To ERR: outstanding entries complete with flush errors. */
 void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state);
 enum cxemu_qp_state cxemu_qp_state_get(struct cxemu_qp *qp);
+/* Paces the send queue; kbps 0: not any more. Errors as cxemu_rate_get, the rate is then as before.
+ * RESET and ERR end pacing. */
+RS_MUST_USE int cxemu_qp_rate_set(struct cxemu_qp *qp, const struct cxemu_rate *rate);
 /* Drains doorbells already rung, then removes it (a real NIC has sent those frames). No flow refers
  * to it. */
 void cxemu_qp_destroy(struct cxemu_qp *qp);

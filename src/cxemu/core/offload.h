@@ -10,6 +10,7 @@
 #ifndef CXEMU_CORE_OFFLOAD_H
 #define CXEMU_CORE_OFFLOAD_H
 
+#include "cxemu/core/gso.h"
 #include <rawstack/types.h>
 
 #ifdef __cplusplus
@@ -44,9 +45,7 @@ struct cxemu_offload {
     uint32_t mss;     /* payload bytes of a segment */
     uint32_t at;      /* next payload byte */
     uint32_t index;   /* of the next segment */
-    uint16_t l3, l4;  /* offsets */
-    uint8_t ip_version;
-    bool is_tcp;
+    struct cxemu_gso gso;
 };
 
 /* Finishes the checksum in place (frame is written to) and prepares segmentation. -EINVAL: header

@@ -154,13 +154,24 @@ static void rq_follow(struct cxemu_rq *rq, enum cxemu_qp_state state)
         cxemu_rq_change(rq, CXEMU_RQS_RDY);
 }
 
+/* Kernel modify_raw_packet_qp_sq: a queue that leaves the ready state gives its rate back. */
+static void rate_end(struct cxemu_qp *qp)
+{
+    cxemu_rate_give(&qp->nic->rates, qp->rate_index);
+    qp->rate_index = 0;
+    cxemu_pace_set(&qp->pace, 0, 0);
+}
+
 void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state)
 {
     cxemu_nic_lock(qp->nic);
     if (state == CXEMU_QPS_RESET) {
         qp->sq_ci = 0;
         qp->sq_pi = 0;
+        qp->sq_frame = 0;
     }
+    if (state == CXEMU_QPS_RESET || state == CXEMU_QPS_ERR)
+        rate_end(qp);
     if (state == CXEMU_QPS_RESET || state == CXEMU_QPS_RTS)
         qp->sq_error = false;
     if (state == CXEMU_QPS_ERR)
@@ -196,12 +207,15 @@ static void drain(struct cxemu_qp *qp)
     cxemu_nic_link_update(nic);
     qp->sq_rung = true; /* whether or not the last ring was seen already */
     for (int i = 0; i < DRAIN_TRIES; i++) {
+        nic->now_ns = 0;
         while (cxemu_sq_run(qp, QUEUE_MAX) > 0) {
         }
         if (nic->wire)
             nic->wire->ops->tx_flush(nic->wire);
         if (cxemu_sq_is_idle(qp))
             return;
+        if (qp->pace.kbps) /* what is not due has not left a real NIC either */
+            break;
         cxemu_nic_unlock(nic);
         nanosleep(&pause, NULL);
         cxemu_nic_lock(nic);
@@ -217,6 +231,7 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     /* A NIC that has failed sends nothing, and its program may have freed the queue already. */
     if (!nic->failed && qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
         drain(qp);
+    rate_end(qp);
     cxemu_array_remove(nic->qps, &nic->qp_count, qp);
     cxemu_bell_put(qp->attr.bell);
     cxemu_rq_fini(&qp->rq);

@@ -1,60 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The send queue's engine: reads work-queue entries as libmlx5 writes them (mlx5dv.h struct
- * mlx5_wqe_ctrl_seg, mlx5_wqe_eth_seg, mlx5_wqe_data_seg; providers/mlx5/qp.c _mlx5_post_send) and
- * puts frames on the wire. PRM chapter "Send WQE format".
- *
- * An entry: control segment, Ethernet segment with perhaps inline headers, then data segments, of
- * which some may be inline. The ring wraps anywhere between and inside of segments.
+ * The send queue's engine: follows the doorbell record, takes entries off the ring, completes them.
+ * What is in an entry: sq_wqe.c; what goes out: sq_frames.c. The ring wraps anywhere between and
+ * inside of segments.
  */
-#include "cxemu/core/device.h"
+#include "cxemu/core/sq.h"
 
 #include "base/attr.h"
-#include "base/order.h"
-#include "wire/ether.h"
 
-#include <assert.h>
 #include <endian.h>
 #include <infiniband/mlx5dv.h>
 #include <string.h>
 
 enum {
     DB_SQ = 1, /* of the doorbell record */
-    OCTOWORD = 16,
-    DS_MASK = 0x3f,
-    WQE_BYTES_MAX = DS_MASK * OCTOWORD,
-    PIECES_MAX = DS_MASK + 1,
-    ETH_SEG_AT = sizeof(struct mlx5_wqe_ctrl_seg),
-    INLINE_LENGTH_MASK = 0x3ff,
-};
-
-/* PRM eth_seg: inline_hdr_sz holds, when its top bit is set, a request to insert a tag instead; the
- * names are the kernel's (include/linux/mlx5/qp.h). */
-enum {
-    MLX5_ETH_WQE_INSERT_VLAN = 1 << 15,
-    MLX5_ETH_WQE_SVLAN = 1 << 0,
-};
-
-static_assert(sizeof(struct mlx5_wqe_ctrl_seg) == OCTOWORD, "PRM: control segment");
-static_assert(offsetof(struct mlx5_wqe_eth_seg, inline_hdr_start) == 14, "PRM: Ethernet segment");
-
-struct piece {
-    const struct cxemu_space *space; /* NULL also for what the entry itself carries */
-    const uint8_t *at;
-    uint32_t len;
-};
-
-/* One entry, taken apart. */
-struct send {
-    const uint8_t *wqe; /* contiguous */
-    uint32_t wqe_bytes;
-    uint8_t opcode;
-    bool wants_cqe;
-    uint8_t cs_flags;
-    uint16_t vlan_tpid, vlan_tci; /* to insert; 0: none */
-    uint32_t len;                 /* of the pieces */
-    uint32_t piece_count;
-    struct piece pieces[PIECES_MAX];
+    OPMOD_SHIFT = 24,
 };
 
 static uint16_t producer(const struct cxemu_qp *qp)
@@ -114,157 +74,7 @@ static const uint8_t *make_contiguous(const struct cxemu_qp *qp, const uint8_t *
     return room;
 }
 
-static void add_piece(struct send *send, const struct cxemu_space *space, const uint8_t *at,
-                      uint32_t len)
-{
-    send->pieces[send->piece_count++] = (struct piece){space, at, len};
-    send->len += len;
-}
-
-/* The Ethernet segment. Returns where the data segments begin, 0 when malformed. */
-static uint32_t read_eth_seg(struct send *send)
-{
-    const struct mlx5_wqe_eth_seg *eth = (const void *)(send->wqe + ETH_SEG_AT);
-    const uint32_t start = ETH_SEG_AT + offsetof(struct mlx5_wqe_eth_seg, inline_hdr_start);
-    uint32_t inline_len, end;
-
-    if (send->wqe_bytes < ETH_SEG_AT + OCTOWORD)
-        return 0;
-    send->cs_flags = eth->cs_flags;
-    inline_len = be16toh(eth->inline_hdr_sz);
-    if (inline_len & MLX5_ETH_WQE_INSERT_VLAN) {
-        send->vlan_tpid = (inline_len & MLX5_ETH_WQE_SVLAN) ? RS_ETHERTYPE_QINQ : RS_ETHERTYPE_VLAN;
-        memcpy(&send->vlan_tci, eth->inline_hdr_start, sizeof(send->vlan_tci));
-        send->vlan_tci = be16toh(send->vlan_tci);
-        return ETH_SEG_AT + OCTOWORD;
-    }
-    if (inline_len > send->wqe_bytes - start)
-        return 0;
-    if (inline_len)
-        add_piece(send, NULL, send->wqe + start, inline_len);
-    end = start + (inline_len > 2 ? inline_len : 2);
-    return (end + OCTOWORD - 1) & ~(uint32_t)(OCTOWORD - 1);
-}
-
-/* A data segment that carries its bytes. Returns the bytes that it takes, 0 when malformed. */
-static uint32_t read_inline(struct send *send, uint32_t at)
-{
-    const struct mlx5_wqe_inl_data_seg *seg = (const void *)(send->wqe + at);
-    uint32_t len = be32toh(seg->byte_count) & INLINE_LENGTH_MASK;
-    uint32_t room = send->wqe_bytes - at - (uint32_t)sizeof(*seg);
-
-    if (len > room)
-        return 0;
-    if (len)
-        add_piece(send, NULL, send->wqe + at + sizeof(*seg), len);
-    return (uint32_t)(sizeof(*seg) + len + OCTOWORD - 1) & ~(uint32_t)(OCTOWORD - 1);
-}
-
-/* 0 or the syndrome. */
-static uint8_t read_data_segs(const struct cxemu_qp *qp, struct send *send, uint32_t at)
-{
-    while (at < send->wqe_bytes) {
-        const struct mlx5_wqe_data_seg *seg = (const void *)(send->wqe + at);
-        uint32_t byte_count = be32toh(seg->byte_count);
-        const struct cxemu_space *space;
-        const uint8_t *data;
-
-        if (byte_count & MLX5_INLINE_SEG) {
-            uint32_t taken = read_inline(send, at);
-            if (!taken)
-                return MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR;
-            at += taken;
-            continue;
-        }
-        at += OCTOWORD;
-        if (byte_count == 0 || byte_count > CXEMU_FRAME_MAX) /* 0 stands for 2 GB */
-            return MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR;
-        data = cxemu_mr_resolve(&qp->nic->mrs, be32toh(seg->lkey), be64toh(seg->addr), byte_count,
-                                0, qp->attr.pd, &space);
-        if (!data)
-            return MLX5_CQE_SYNDROME_LOCAL_PROT_ERR;
-        add_piece(send, space, data, byte_count);
-    }
-    return 0;
-}
-
-/* Takes a SEND apart: 0 or the syndrome. */
-static uint8_t read_send(const struct cxemu_qp *qp, struct send *send)
-{
-    uint32_t at = read_eth_seg(send);
-    uint8_t syndrome;
-
-    if (!at)
-        return MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR;
-    syndrome = read_data_segs(qp, send, at);
-    if (syndrome)
-        return syndrome;
-    if (send->len < RS_ETHER_BYTES || send->len > CXEMU_FRAME_MAX)
-        return MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR;
-    return 0;
-}
-
-static bool gather(const struct send *send, uint8_t *to)
-{
-    for (uint32_t i = 0; i < send->piece_count; i++) {
-        const struct piece *piece = &send->pieces[i];
-
-        if (rs_unlikely(!cxemu_space_read(piece->space, to, piece->at, piece->len)))
-            return false;
-        to += piece->len;
-    }
-    return true;
-}
-
-static void insert_vlan(const struct send *send, uint8_t *frame)
-{
-    memmove(frame + RS_ETHER_ADDRS_BYTES + RS_ETHER_VLAN_BYTES, frame + RS_ETHER_ADDRS_BYTES,
-            send->len - RS_ETHER_ADDRS_BYTES);
-    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES, send->vlan_tpid);
-    rs_put_be16(frame + RS_ETHER_ADDRS_BYTES + 2, send->vlan_tci);
-}
-
-static void insert_checksums(uint8_t cs_flags, uint8_t *frame, uint32_t len)
-{
-    struct rs_packet pkt;
-
-    if (rs_packet_parse(frame, len, &pkt) < 0)
-        return;
-    if (cs_flags & MLX5_ETH_WQE_L3_CSUM)
-        rs_packet_l3_csum_fill(frame, &pkt);
-    if (cs_flags & MLX5_ETH_WQE_L4_CSUM)
-        rs_packet_l4_csum_fill(frame, &pkt);
-}
-
-/* False: no room on the wire, try again later. */
-static bool transmit(struct cxemu_nic *nic, const struct send *send, uint8_t *syndrome)
-{
-    uint32_t len = send->len + (send->vlan_tpid ? RS_ETHER_VLAN_BYTES : 0);
-    uint32_t padded = len < CXEMU_FRAME_MIN ? CXEMU_FRAME_MIN : len;
-    uint8_t *frame;
-
-    if (rs_unlikely(len > nic->frame_max)) {
-        nic->counters.tx_dropped_oversize++;
-        return true;
-    }
-    frame = cxemu_port_tx_slot(nic, padded);
-    if (!frame)
-        return false;
-    if (rs_unlikely(!gather(send, frame))) {
-        *syndrome = MLX5_CQE_SYNDROME_LOCAL_PROT_ERR;
-        return true;
-    }
-    if (send->vlan_tpid)
-        insert_vlan(send, frame);
-    if (send->cs_flags & (MLX5_ETH_WQE_L3_CSUM | MLX5_ETH_WQE_L4_CSUM))
-        insert_checksums(send->cs_flags, frame, len);
-    if (padded > len)
-        memset(frame + len, 0, padded - len);
-    cxemu_port_tx_commit(nic, padded);
-    return true;
-}
-
-static bool complete(struct cxemu_qp *qp, const struct send *send, uint16_t wqe_counter)
+static bool complete(struct cxemu_qp *qp, const struct cxemu_send *send, uint16_t wqe_counter)
 {
     struct mlx5_cqe64 *cqe = cxemu_cq_next(qp->attr.send_cq);
 
@@ -275,7 +85,10 @@ static bool complete(struct cxemu_qp *qp, const struct send *send, uint16_t wqe_
     cqe->timestamp = htobe64(cxemu_cq_stamp(qp->attr.send_cq));
     cqe->sop_drop_qpn = htobe32((uint32_t)send->opcode << 24 | qp->sq_number);
     cqe->wqe_counter = htobe16(wqe_counter);
-    cxemu_cq_publish(qp->attr.send_cq, cqe, MLX5_CQE_REQ);
+    if (rs_unlikely(send->solicited))
+        cxemu_cq_publish_solicited(qp->attr.send_cq, cqe, MLX5_CQE_REQ);
+    else
+        cxemu_cq_publish(qp->attr.send_cq, cqe, MLX5_CQE_REQ);
     return true;
 }
 
@@ -287,10 +100,16 @@ static void queue_fatal(struct cxemu_qp *qp)
         qp->attr.on_error(qp->attr.cookie, CXEMU_EVENT_QP_FATAL);
 }
 
+static bool is_known(uint8_t opcode)
+{
+    return opcode == MLX5_OPCODE_SEND || opcode == MLX5_OPCODE_TSO ||
+           opcode == CXEMU_OPCODE_ENHANCED_MPSW || opcode == MLX5_OPCODE_NOP;
+}
+
 static void count_error(struct cxemu_counters *counters, uint8_t syndrome, uint8_t opcode)
 {
     counters->tx_errors++;
-    if (opcode != MLX5_OPCODE_SEND && opcode != MLX5_OPCODE_NOP)
+    if (!is_known(opcode))
         counters->tx_errors_opcode++;
     else if (syndrome == MLX5_CQE_SYNDROME_LOCAL_PROT_ERR)
         counters->tx_errors_protection++;
@@ -300,7 +119,7 @@ static void count_error(struct cxemu_counters *counters, uint8_t syndrome, uint8
         counters->tx_errors_format++;
 }
 
-static void fail(struct cxemu_qp *qp, const struct send *send, uint8_t syndrome)
+static void fail(struct cxemu_qp *qp, const struct cxemu_send *send, uint8_t syndrome)
 {
     qp->sq_error = true;
     count_error(&qp->nic->counters, syndrome, send->opcode);
@@ -309,46 +128,51 @@ static void fail(struct cxemu_qp *qp, const struct send *send, uint8_t syndrome)
 }
 
 /* After an error, and in state ERR, each entry completes, signalled or not. */
-static void flush(struct cxemu_qp *qp, const struct send *send)
+static void flush(struct cxemu_qp *qp, const struct cxemu_send *send)
 {
     cxemu_cq_error(qp->attr.send_cq, MLX5_CQE_REQ_ERR, MLX5_CQE_SYNDROME_WR_FLUSH_ERR,
                    qp->sq_number, qp->attr.uidx, send->opcode, qp->sq_ci);
 }
 
 /* The control segment. False: the entry reaches past the doorbell, or is longer than the ring. */
-static bool read_ctrl(const struct cxemu_qp *qp, struct send *send, uint16_t rung)
+static bool read_ctrl(const struct cxemu_qp *qp, struct cxemu_send *send, uint16_t rung)
 {
     const struct mlx5_wqe_ctrl_seg *ctrl = entry_at(qp, qp->sq_ci);
 
+    uint32_t head = be32toh(ctrl->opmod_idx_opcode);
+
     send->wqe = (const uint8_t *)ctrl;
-    send->wqe_bytes = (be32toh(ctrl->qpn_ds) & DS_MASK) * OCTOWORD;
-    send->opcode = (uint8_t)be32toh(ctrl->opmod_idx_opcode);
+    send->wqe_bytes = (be32toh(ctrl->qpn_ds) & CXEMU_WQE_DS_MASK) * CXEMU_WQE_OCTOWORD;
+    send->opcode = (uint8_t)head;
+    send->opmod = (uint8_t)(head >> OPMOD_SHIFT);
     /* CE is a two-bit field: 2 always, 0 only with the queue's sq_sig_all */
     send->wants_cqe = (ctrl->fm_ce_se & MLX5_WQE_CTRL_CQ_UPDATE) || qp->attr.sq_sig_all;
+    send->solicited = (ctrl->fm_ce_se & MLX5_WQE_CTRL_SOLICITED) != 0;
     send->cs_flags = 0;
     send->vlan_tpid = 0;
+    send->hdr_len = 0;
     send->len = 0;
     send->piece_count = 0;
+    send->frame_count = 0;
     return send->wqe_bytes >= sizeof(*ctrl) && blocks_of(send->wqe_bytes) <= rung &&
            blocks_of(send->wqe_bytes) <= qp->attr.sq_wqebb_count;
 }
 
-/* False: the wire is full. */
-static bool execute(struct cxemu_qp *qp, struct send *send)
+/* False: frames are left for a later pass. *done counts frames, and entries without. */
+static bool execute(struct cxemu_qp *qp, struct cxemu_send *send, unsigned budget, unsigned *done)
 {
-    uint8_t syndrome = 0;
+    uint8_t syndrome = cxemu_send_parse(qp, send);
 
-    if (send->opcode == MLX5_OPCODE_SEND)
-        syndrome = read_send(qp, send);
-    else if (send->opcode != MLX5_OPCODE_NOP)
-        syndrome = MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR;
-    if (!syndrome && send->opcode == MLX5_OPCODE_SEND && !transmit(qp->nic, send, &syndrome))
-        return false;
-    if (rs_unlikely(syndrome != 0)) {
-        fail(qp, send, syndrome);
-        return true;
+    if (rs_likely(!syndrome && send->frame_count)) {
+        *done += cxemu_send_frames(qp, send, budget, &syndrome);
+        if (!syndrome && qp->sq_frame < send->frame_count)
+            return false;
+    } else {
+        ++*done;
     }
-    if (send->wants_cqe && !complete(qp, send, qp->sq_ci))
+    if (rs_unlikely(syndrome != 0))
+        fail(qp, send, syndrome);
+    else if (send->wants_cqe && !complete(qp, send, qp->sq_ci))
         queue_fatal(qp);
     return true;
 }
@@ -377,10 +201,33 @@ static void tell_drained(struct cxemu_qp *qp)
         qp->attr.on_error(qp->attr.cookie, CXEMU_EVENT_SQ_DRAINED);
 }
 
+/* The entry at sq_ci: how many blocks it took. 0: it is not finished. */
+static uint16_t run_entry(struct cxemu_qp *qp, uint16_t rung, unsigned budget, unsigned *done)
+{
+    _Alignas(CXEMU_WQE_OCTOWORD) uint8_t room[CXEMU_WQE_BYTES_MAX];
+    struct cxemu_send send;
+    uint16_t blocks = 1;
+
+    if (rs_unlikely(!read_ctrl(qp, &send, rung))) {
+        ++*done;
+        if (qp->sq_error)
+            flush(qp, &send);
+        else
+            fail(qp, &send, MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR);
+        return blocks;
+    }
+    blocks = blocks_of(send.wqe_bytes);
+    send.wqe = make_contiguous(qp, send.wqe, send.wqe_bytes, room);
+    if (rs_unlikely(qp->sq_error)) {
+        ++*done;
+        flush(qp, &send);
+        return blocks;
+    }
+    return execute(qp, &send, budget, done) ? blocks : 0;
+}
+
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
 {
-    _Alignas(OCTOWORD) uint8_t room[WQE_BYTES_MAX];
-    struct send send;
     unsigned done = 0;
     uint16_t rung;
 
@@ -393,28 +240,17 @@ int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
     }
     rung = take_rung(qp);
     while (rung && done < budget && !qp->attr.send_cq->failed) {
-        uint16_t blocks = 1;
+        uint16_t blocks = run_entry(qp, rung, budget - done, &done);
 
-        if (rs_unlikely(!read_ctrl(qp, &send, rung))) {
-            if (qp->sq_error)
-                flush(qp, &send);
-            else
-                fail(qp, &send, MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR);
-        } else {
-            blocks = blocks_of(send.wqe_bytes);
-            send.wqe = make_contiguous(qp, send.wqe, send.wqe_bytes, room);
-            if (rs_unlikely(qp->sq_error))
-                flush(qp, &send);
-            else if (!execute(qp, &send)) {
-                qp->nic->counters.tx_backpressure++;
-                break;
-            }
-        }
+        if (!blocks)
+            break;
+        qp->sq_frame = 0;
         qp->sq_ci = (uint16_t)(qp->sq_ci + blocks);
         rung = (uint16_t)(rung - blocks);
-        done++;
     }
-    if (!rung)
+    if (!rung) {
+        cxemu_pace_idle(&qp->pace);
         tell_drained(qp);
+    }
     return (int)done;
 }

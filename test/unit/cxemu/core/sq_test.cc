@@ -277,7 +277,7 @@ TEST_F(Tx, ErrorsCompleteWithTheirSyndromeAndFlushTheRest)
         {"2 GB", len, "tx_errors_length", with_sge(mine.addr(), 0, mine.lkey())},
         {"shorter than Ethernet", len, "tx_errors_length", short_frame},
         {"RDMA write", op, "tx_errors_opcode", with_op(MLX5_OPCODE_RDMA_WRITE)},
-        {"TSO", op, "tx_errors_opcode", with_op(MLX5_OPCODE_TSO)},
+        {"TSO without headers", op, "tx_errors_format", with_op(MLX5_OPCODE_TSO)},
         {"no segments at all", op, "tx_errors_format", no_ds},
         {"past the doorbell", op, "tx_errors_format", huge_ds},
         {"inline data past the entry", op, "tx_errors_format", inline_past},
