@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The memory wire's losslessness and the lossy wire's determinism.
+// The memory wire's losslessness.
 #include "../core/rig.h"
-
-extern "C" {
-#include "cxemu/wires/wire_loss.h"
-}
 
 #include <thread>
 
@@ -120,68 +116,6 @@ TEST_F(Wires, CarrierNeedsBothEnds)
     EXPECT_TRUE(b->ops->carrier(b));
     a->ops->end_set(a, false);
     EXPECT_FALSE(b->ops->carrier(b));
-}
-
-/* Which of n frames arrive through a lossy wire. */
-std::vector<uint32_t> survivors(uint32_t tx_ppm, uint32_t rx_ppm, uint64_t seed, bool receive,
-                                uint64_t *lost, uint32_t n = 20000, int burst = 32)
-{
-    cxemu_wire *a, *b, *lossy;
-    EXPECT_EQ(cxemu_wire_mem_create(&a, &b), 0);
-    cxemu_wire_loss_attr attr = {tx_ppm, rx_ppm, seed};
-    EXPECT_EQ(cxemu_wire_loss_create(a, &attr, &lossy), 0);
-    cxemu_wire *from = receive ? b : lossy, *to = receive ? lossy : b;
-    std::vector<uint32_t> all;
-    for (uint32_t sent = 0; sent < n;) {
-        for (int i = 0; i < burst && sent < n && Wires::put(from, sent, 60); i++)
-            sent++;
-        from->ops->tx_flush(from);
-        for (;;) {
-            auto ids = Wires::take(to, burst);
-            if (ids.empty())
-                break;
-            all.insert(all.end(), ids.begin(), ids.end());
-        }
-    }
-    *lost = lossy->ops->stat(lossy, CXEMU_WIRE_LOST);
-    EXPECT_EQ(*lost + all.size(), n);
-    lossy->ops->destroy(lossy);
-    b->ops->destroy(b);
-    return all;
-}
-
-TEST(Loss, IsAsRareAsAskedInEachDirection)
-{
-    for (bool receive : {false, true}) {
-        uint64_t lost;
-        survivors(receive ? 0 : 10000, receive ? 10000 : 0, 1, receive, &lost);
-        EXPECT_GT(lost, 150u);
-        EXPECT_LT(lost, 260u);
-        survivors(receive ? 10000 : 0, receive ? 0 : 10000, 1, receive, &lost);
-        EXPECT_EQ(lost, 0u) << "the other direction";
-    }
-}
-
-TEST(Loss, SameSeedSameTrace)
-{
-    uint64_t lost;
-    for (bool receive : {false, true}) {
-        auto one = survivors(50000, 50000, 7, receive, &lost);
-        EXPECT_EQ(one, survivors(50000, 50000, 7, receive, &lost));
-        EXPECT_EQ(one, survivors(50000, 50000, 7, receive, &lost, 20000, 5)) << "other bursts";
-        EXPECT_NE(one, survivors(50000, 50000, 8, receive, &lost));
-    }
-}
-
-TEST(Loss, AllAndNothing)
-{
-    uint64_t lost;
-    EXPECT_EQ(survivors(1000000, 0, 1, false, &lost, 100).size(), 0u);
-    EXPECT_EQ(survivors(0, 1000000, 1, true, &lost, 100).size(), 0u);
-    EXPECT_EQ(survivors(0, 0, 1, true, &lost, 100).size(), 100u);
-    cxemu_wire *out;
-    cxemu_wire_loss_attr bad = {1000001, 0, 1};
-    EXPECT_EQ(cxemu_wire_loss_create(nullptr, &bad, &out), -EINVAL);
 }
 
 /* Back-pressure: the sender's queue waits for a receiver that is not pumped, nothing is lost. */
