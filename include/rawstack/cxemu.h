@@ -34,8 +34,9 @@ enum cxemu_drive {
  *   rule claims; absent: such frames are counted and dropped
  * - mac=02:00:00:00:00:01: default: derived from the name
  * - mtu=1500: port MTU, 68..9000
- * - loss=1%: frames lost at random on each direction; loss_tx=, loss_rx= for one
- * - seed=1: of the loss generator
+ * - rate=1Gbit, delay=5ms, loss=1% and more: what the wire does to frames, in both directions, or
+ *   with tx_ or rx_ before the key in one: cxemu(1) has them all
+ * - seed=1: of the generators behind these
  * - max_qp=4096: queue pairs that the NIC has
  * - mode=0666: permissions of the device node
  * - model=cx4lx|cx5|cx6dx|cx7: which card; cx5 when absent
@@ -63,6 +64,12 @@ RS_API int cxemu_pump(unsigned budget);
 /* A device counter by name ("rx_packets", "tx_packets", "rx_steered_packets", "rx_netdev_packets",
  * "rx_out_of_buffer", "wire_lost_packets", "tx_errors"); 0 when there is none of that name. */
 RS_API uint64_t cxemu_counter(const char *nic, const char *name);
+
+/* Makes the wire of a NIC worse or better while it runs: "delay=5ms,loss=1%", keys as in its
+ * description (rate, delay, jitter, loss, dup, reorder, corrupt, path_mtu, queue, ecn, seed and
+ * what goes with them: cxemu(1)); all of them or, when one is wrong, none. -ENOENT the NIC, -ENODEV
+ * it has no wire, -EINVAL a key or value; `err` says which. */
+RS_API RS_MUST_USE int cxemu_set(const char *nic, const char *text, char *err, size_t err_len);
 
 /* Port state; contexts get IBV_EVENT_PORT_ERR / PORT_ACTIVE. -ENOENT. */
 RS_API RS_MUST_USE int cxemu_link_set(const char *nic, bool up);

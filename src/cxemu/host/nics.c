@@ -8,10 +8,9 @@
 #include "cxemu/host/spec.h"
 #include "cxemu/host/sysfs.h"
 #include "cxemu/host/tap.h"
+#include "cxemu/host/wires.h"
 #include "cxemu/uverbs/limits.h"
-#include "cxemu/wires/wire_loss.h"
-#include "cxemu/wires/wire_mem.h"
-#include "cxemu/wires/wire_packet.h"
+#include "cxemu/wires/wire_impair.h"
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
@@ -30,18 +29,10 @@ struct entry {
     uint16_t mode;
 };
 
-/* The second end of a memory wire, until its NIC comes. */
-struct loose_end {
-    struct loose_end *next;
-    char name[CXEMU_SPEC_NAME_MAX];
-    struct cxemu_wire *wire; /* NULL: both ends are taken */
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[NICS_MAX];
 static atomic_uint live;
 static bool has_tree;
-static struct loose_end *loose_ends;
 static enum cxemu_drive drive = CXEMU_DRIVE_THREAD;
 static bool drive_fixed;
 static struct cxemu_driver *driver;
@@ -96,66 +87,6 @@ __attribute__((format(printf, 3, 4))) static int fail(const struct error *e, int
     return err;
 }
 
-static int take_mem_end(const char *name, struct cxemu_wire **out, const struct error *e)
-{
-    for (struct loose_end *end = loose_ends; end; end = end->next) {
-        if (strcmp(end->name, name) != 0)
-            continue;
-        if (!end->wire)
-            return fail(e, -EBUSY, "wire=mem:%s: both ends of this wire have a NIC already", name);
-        *out = end->wire;
-        end->wire = NULL;
-        return 0;
-    }
-    struct loose_end *end = calloc(1, sizeof(*end));
-    if (!end)
-        return -ENOMEM;
-    int err = cxemu_wire_mem_create(out, &end->wire);
-    if (err) {
-        free(end);
-        return err;
-    }
-    snprintf(end->name, sizeof(end->name), "%s", name);
-    end->next = loose_ends;
-    loose_ends = end;
-    return 0;
-}
-
-static int add_loss(const struct cxemu_spec *spec, struct cxemu_wire **wire)
-{
-    const struct cxemu_wire_loss_attr attr = {spec->loss_tx_ppm, spec->loss_rx_ppm, spec->seed};
-    struct cxemu_wire *lossy;
-
-    if (!*wire || (!attr.tx_ppm && !attr.rx_ppm))
-        return 0;
-    int err = cxemu_wire_loss_create(*wire, &attr, &lossy);
-    if (!err)
-        *wire = lossy;
-    return err;
-}
-
-static int make_wire(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
-{
-    int err = 0;
-
-    *out = NULL;
-    if (spec->wire == CXEMU_WIRE_MEM)
-        err = take_mem_end(spec->wire_name, out, e);
-    else if (spec->wire == CXEMU_WIRE_PACKET)
-        err = cxemu_wire_packet_create(spec->wire_name, out);
-    if (err == -ENODEV)
-        return fail(e, err, "wire=packet:%s: no such interface in this network namespace",
-                    spec->wire_name);
-    if (err == -EPERM)
-        return fail(e, err, "wire=packet:%s: needs CAP_NET_RAW; run as root", spec->wire_name);
-    if (!err) {
-        err = add_loss(spec, out);
-        if (err)
-            (*out)->ops->destroy(*out);
-    }
-    return err;
-}
-
 static int make_netdev(const struct cxemu_spec *spec, const struct error *e)
 {
     if (!spec->netdev[0])
@@ -183,7 +114,7 @@ static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const
     attr.netdev_fd = make_netdev(spec, e);
     if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))
         return attr.netdev_fd;
-    int err = make_wire(spec, &attr.wire, e);
+    int err = cxemu_wires_make(spec, &attr.clock, &attr.wire, e->text, e->len);
     if (err) {
         if (attr.netdev_fd >= 0)
             raw_close(attr.netdev_fd);
@@ -354,14 +285,10 @@ int cxemu_nic_add(const char *text, char *err, size_t err_len)
 
 int cxemu_nic_check(const char *text, char *err, size_t err_len)
 {
-    const struct error e = {err, err_len};
     struct cxemu_spec spec;
 
     int rc = cxemu_spec_parse(text, &spec, err, err_len);
-    if (!rc && spec.wire == CXEMU_WIRE_PACKET && !if_nametoindex(spec.wire_name))
-        rc = fail(&e, -ENODEV, "wire=packet:%s: no such interface in this network namespace",
-                  spec.wire_name);
-    return rc;
+    return rc ? rc : cxemu_wires_check(&spec, err, err_len);
 }
 
 int cxemu_nic_remove(const char *name)
@@ -447,6 +374,41 @@ int cxemu_link_set(const char *nic, bool up)
     return entry ? 0 : -ENOENT;
 }
 
+struct change {
+    const char *text;
+    char *err;
+    size_t err_len;
+};
+
+static int change_wire(void *cookie, struct cxemu_wire **wire, const struct cxemu_clock *clock)
+{
+    const struct change *change = cookie;
+
+    return cxemu_wire_impair_text(wire, clock, change->text, change->err, change->err_len);
+}
+
+int cxemu_set(const char *nic, const char *text, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+    struct change change = {text, err, err_len};
+    int rc = -ENOENT;
+
+    if (err && err_len)
+        err[0] = 0;
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(nic);
+    if (entry)
+        rc = cxemu_nic_wire_change(entry->dev->nic, change_wire, &change);
+    pthread_mutex_unlock(&lock);
+    if (rc == -ENOENT)
+        fail(&e, rc, "there is no NIC %s", nic);
+    else if (rc == -ENODEV)
+        fail(&e, rc, "%s has no wire", nic);
+    else if (rc && err && err_len && !err[0])
+        fail(&e, rc, "%s", strerror(-rc));
+    return rc;
+}
+
 uint64_t cxemu_object_count(const char *nic, const char *kind)
 {
     static const char *const kinds[CXEMU_KINDS] = {
@@ -514,13 +476,7 @@ void cxemu_nics_clear(void)
         cxemu_dev_put(entries[i].dev);
         entries[i].dev = NULL;
     }
-    while (loose_ends) {
-        struct loose_end *end = loose_ends;
-        loose_ends = end->next;
-        if (end->wire)
-            end->wire->ops->destroy(end->wire);
-        free(end);
-    }
+    cxemu_wires_clear();
     if (has_tree)
         cxemu_sysfs_destroy();
     has_tree = false;

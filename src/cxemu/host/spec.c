@@ -141,12 +141,15 @@ static const struct cxemu_spec_key *const tables[] = {own_keys, cxemu_spec_card_
 
 static int fail_unknown(const char *name, const struct cxemu_spec_error *e)
 {
-    char known[400] = "";
+    char known[700] = "";
 
     for (size_t t = 0; t < TABLES; t++)
         for (const struct cxemu_spec_key *key = tables[t]; key->name; key++)
             snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
                      known[0] ? ", " : "", key->name);
+    for (size_t i = 0; cxemu_impair_config_key(i); i++)
+        snprintf(known + strlen(known), sizeof(known) - strlen(known), ", %s",
+                 cxemu_impair_config_key(i));
     return cxemu_spec_fail(e, "unknown key '%s'; known: %s", name, known);
 }
 
@@ -155,6 +158,7 @@ static int take_pair(struct cxemu_spec *spec, char *pair, bool seen[KEYS_MAX],
 {
     char *value = strchr(pair, '=');
     size_t n = 0;
+    int rc;
 
     if (!value)
         return cxemu_spec_fail(e, "'%s' is not key=value", pair);
@@ -169,7 +173,8 @@ static int take_pair(struct cxemu_spec *spec, char *pair, bool seen[KEYS_MAX],
             return key->take(spec, value, e);
         }
     }
-    return fail_unknown(pair, e);
+    rc = cxemu_spec_take_impair(spec, pair, value, e);
+    return rc == -ENOENT ? fail_unknown(pair, e) : rc;
 }
 
 int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
@@ -179,8 +184,8 @@ int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t
     bool seen[KEYS_MAX] = {false};
     char *rest = copy, *pair;
 
-    *out = (struct cxemu_spec){
-        .mtu_bytes = 1500, .mode = MODE_ALL, .seed = 1, .model = cxemu_model_default()};
+    *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
+    cxemu_impair_config_init(&out->impair);
     if (strlen(text) >= sizeof(copy))
         return cxemu_spec_fail(&e, "the description of a NIC is longer than %zu characters",
                                sizeof(copy) - 1);

@@ -5,6 +5,7 @@
 #define CXEMU_HOST_SPEC_H
 
 #include "cxemu/uverbs/model.h"
+#include "cxemu/wires/impair_config.h"
 #include <net/if.h>
 #include <rawstack/types.h>
 
@@ -28,8 +29,7 @@ struct cxemu_spec {
     uint16_t mode;   /* of the device node */
     const struct cxemu_model *model;
     uint32_t caps_off; /* bits of enum cxemu_cap that are switched off */
-    uint32_t loss_tx_ppm, loss_rx_ppm;
-    uint64_t seed;
+    struct cxemu_impair_config impair;
 };
 
 /* 0 or -EINVAL, with a sentence about what is wrong in err (may be NULL). */

@@ -30,6 +30,10 @@ struct cxemu_spec_key {
 extern const struct cxemu_spec_key cxemu_spec_wire_keys[]; /* spec_wire.c */
 extern const struct cxemu_spec_key cxemu_spec_card_keys[]; /* spec_card.c */
 
+/* Keys of impairments, each also with tx_ or rx_ before it (spec_wire.c). -ENOENT: none of them. */
+RS_MUST_USE int cxemu_spec_take_impair(struct cxemu_spec *spec, const char *key, const char *value,
+                                       const struct cxemu_spec_error *e);
+
 /* -EINVAL, and the sentence. */
 __attribute__((format(printf, 2, 3))) int cxemu_spec_fail(const struct cxemu_spec_error *e,
                                                           const char *fmt, ...);

@@ -311,6 +311,11 @@ static take_fn *find(const char *name)
     return NULL;
 }
 
+const char *cxemu_impair_config_key(size_t i)
+{
+    return i < RS_ARRAY_SIZE(keys) ? keys[i].name : NULL;
+}
+
 void cxemu_impair_config_init(struct cxemu_impair_config *config)
 {
     *config = (struct cxemu_impair_config){.seed = 1};

@@ -55,6 +55,9 @@ bool cxemu_impair_config_is_empty(const struct cxemu_impair_config *config);
 RS_MUST_USE int cxemu_impair_config_set(struct cxemu_impair_config *config, const char *key,
                                         const char *value, char *err, size_t err_len);
 
+/* The name of the i-th key, without prefix; NULL: there are no more. */
+const char *cxemu_impair_config_key(size_t i);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,7 +23,7 @@ TEST(Spec, Defaults)
     ASSERT_EQ(parse("", &s), 0);
     EXPECT_EQ(s.wire, CXEMU_WIRE_NONE);
     EXPECT_EQ(s.mtu_bytes, 1500);
-    EXPECT_EQ(s.seed, 1u);
+    EXPECT_EQ(s.impair.seed, 1u);
     EXPECT_STREQ(s.name, "");
     EXPECT_STREQ(s.netdev, "");
     EXPECT_FALSE(s.has_mac);
@@ -60,14 +60,14 @@ TEST(Spec, TakesEveryKey)
     EXPECT_STREQ(s.netdev, "tap0");
     EXPECT_EQ(memcmp(s.mac.bytes, mac, 6), 0);
     EXPECT_EQ(s.mtu_bytes, 9000);
-    EXPECT_EQ(s.loss_tx_ppm, 5000u);
-    EXPECT_EQ(s.loss_rx_ppm, 250000u);
-    EXPECT_EQ(s.seed, UINT64_MAX);
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_TX].loss_ppb, 5000000u);
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_RX].loss_ppb, 250000000u);
+    EXPECT_EQ(s.impair.seed, UINT64_MAX);
     EXPECT_EQ(s.max_qp, 3u);
     EXPECT_EQ(s.mode, 0640);
     ASSERT_EQ(parse("wire=mem:w,loss=1%", &s), 0);
-    EXPECT_EQ(s.loss_tx_ppm, 10000u);
-    EXPECT_EQ(s.loss_rx_ppm, 10000u);
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_TX].loss_ppb, 10000000u);
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_RX].loss_ppb, 10000000u);
 }
 
 /* Each error names what was wrong. */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See wires.h. */
+#include "cxemu/host/wires.h"
+
+#include "cxemu/wires/wire_impair.h"
+#include "cxemu/wires/wire_mem.h"
+#include "cxemu/wires/wire_packet.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct error {
+    char *text;
+    size_t len;
+};
+
+/* The second end of a memory wire, until its NIC comes. */
+struct loose_end {
+    struct loose_end *next;
+    char name[CXEMU_SPEC_NAME_MAX];
+    struct cxemu_wire *wire; /* NULL: both ends are taken */
+};
+
+static struct loose_end *loose_ends;
+
+__attribute__((format(printf, 3, 4))) static int fail(const struct error *e, int err,
+                                                      const char *fmt, ...)
+{
+    va_list args;
+
+    if (e->text && e->len) {
+        va_start(args, fmt);
+        vsnprintf(e->text, e->len, fmt, args);
+        va_end(args);
+    }
+    return err;
+}
+
+static int take_mem_end(const char *name, struct cxemu_wire **out, const struct error *e)
+{
+    for (struct loose_end *end = loose_ends; end; end = end->next) {
+        if (strcmp(end->name, name) != 0)
+            continue;
+        if (!end->wire)
+            return fail(e, -EBUSY, "wire=mem:%s: both ends of this wire have a NIC already", name);
+        *out = end->wire;
+        end->wire = NULL;
+        return 0;
+    }
+    struct loose_end *end = calloc(1, sizeof(*end));
+    if (!end)
+        return -ENOMEM;
+    int err = cxemu_wire_mem_create(out, &end->wire);
+    if (err) {
+        free(end);
+        return err;
+    }
+    snprintf(end->name, sizeof(end->name), "%s", name);
+    end->next = loose_ends;
+    loose_ends = end;
+    return 0;
+}
+
+static int open_packet(const char *ifname, struct cxemu_wire **out, const struct error *e)
+{
+    int err = cxemu_wire_packet_create(ifname, out);
+
+    if (err == -ENODEV)
+        return fail(e, err, "wire=packet:%s: no such interface in this network namespace", ifname);
+    if (err == -EPERM)
+        return fail(e, err, "wire=packet:%s: needs CAP_NET_RAW; run as root", ifname);
+    return err;
+}
+
+static int open_wire(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+{
+    switch (spec->wire) {
+    case CXEMU_WIRE_MEM:
+        return take_mem_end(spec->wire_name, out, e);
+    case CXEMU_WIRE_PACKET:
+        return open_packet(spec->wire_name, out, e);
+    default:
+        return 0;
+    }
+}
+
+int cxemu_wires_make(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
+                     struct cxemu_wire **out, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+    struct cxemu_wire *wire = NULL;
+    int rc = open_wire(spec, &wire, &e);
+
+    if (!rc && wire && !cxemu_impair_config_is_empty(&spec->impair))
+        rc = cxemu_wire_impair_create(wire, clock, &spec->impair, &wire);
+    if (rc && wire)
+        wire->ops->destroy(wire);
+    else
+        *out = wire;
+    return rc;
+}
+
+int cxemu_wires_check(const struct cxemu_spec *spec, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+
+    if (spec->wire == CXEMU_WIRE_PACKET && !if_nametoindex(spec->wire_name))
+        return fail(&e, -ENODEV, "wire=packet:%s: no such interface in this network namespace",
+                    spec->wire_name);
+    return 0;
+}
+
+void cxemu_wires_clear(void)
+{
+    while (loose_ends) {
+        struct loose_end *end = loose_ends;
+        loose_ends = end->next;
+        if (end->wire)
+            end->wire->ops->destroy(end->wire);
+        free(end);
+    }
+}
