@@ -37,6 +37,7 @@ enum cxemu_drive {
  * - rate=1Gbit, delay=5ms, loss=1% and more: what the wire does to frames, in both directions, or
  *   with tx_ or rx_ before the key in one: cxemu(1) has them all
  * - seed=1: of the generators behind these
+ * - fault=TEXT: armed from the start, see cxemu_fault(); several are joined by '+'
  * - max_qp=4096: queue pairs that the NIC has
  * - mode=0666: permissions of the device node
  * - model=cx4lx|cx5|cx6dx|cx7: which card; cx5 when absent
@@ -61,8 +62,10 @@ RS_API RS_MUST_USE int cxemu_drive_set(enum cxemu_drive drive);
  * CXEMU_DRIVE_THREAD: -EBUSY. */
 RS_API int cxemu_pump(unsigned budget);
 
-/* A device counter by name ("rx_packets", "tx_packets", "rx_steered_packets", "rx_netdev_packets",
- * "rx_out_of_buffer", "wire_lost_packets", "tx_errors"); 0 when there is none of that name. */
+/* A device counter by name: those of mlx5 in ethtool -S and sysfs (rx_packets_phy, out_of_buffer,
+ * port_xmit_packets, rx_steer_missed_packets ...), and ours, with or without "cxemu_" before them
+ * (rx_packets, rx_steered_packets, rx_netdev_packets, wire_lost_packets, tx_errors ...);
+ * `cxemu counters` lists them. 0 when there is none of that name. */
 RS_API uint64_t cxemu_counter(const char *nic, const char *name);
 
 /* Makes the wire of a NIC worse or better while it runs: "delay=5ms,loss=1%", keys as in its
@@ -73,6 +76,26 @@ RS_API RS_MUST_USE int cxemu_set(const char *nic, const char *text, char *err, s
 
 /* Port state; contexts get IBV_EVENT_PORT_ERR / PORT_ACTIVE. -ENOENT. */
 RS_API RS_MUST_USE int cxemu_link_set(const char *nic, bool up);
+
+/*
+ * Arms a fault: something that the NIC does wrong because it is told to. The text is
+ * "KIND[:key=value]...", as `cxemu fault` and the key fault= take it; cxemu(1) has all kinds:
+ *
+ * - send, recv: a work entry completes in error: syndrome=, vendor=, qp=
+ * - qp, cq, overrun: a queue goes to error, with its event: qp=, cq=
+ * - port-down, port-up, stuck (time=), fatal, remove
+ * - create: a command that makes an object fails: object=qp, errno=ENOMEM; command: name=modify_qp
+ * - starve, slow (time=), doorbell (time=), no-interrupt, no-event (event=)
+ *
+ * after=N lets N opportunities pass, count=N or count=forever says how often it strikes, p=1% and
+ * seed= with what chance. A number above 0 that names the fault; -EINVAL, -ENOENT the NIC, -ENOSPC:
+ * `err` says which.
+ */
+RS_API RS_MUST_USE int cxemu_fault(const char *nic, const char *text, char *err, size_t err_len);
+/* id 0: all. What they hold (a port down, a stuck device) is let go. How many; -ENOENT. */
+RS_API int cxemu_fault_clear(const char *nic, int id);
+/* How often it has struck; 0 also when there is no such fault. */
+RS_API uint64_t cxemu_fault_fired(const char *nic, int id);
 
 /* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "context"): for leak checks.
  */

@@ -109,17 +109,39 @@ static bool is_full(struct cxemu_cq *cq)
     return ((cq->producer - cq->consumer) & span) >= cq->attr.cqe_count;
 }
 
-static void overrun(struct cxemu_cq *cq)
+bool cxemu_cq_fail(struct cxemu_cq *cq)
 {
+    if (cq->failed)
+        return false;
     cq->failed = true;
-    cq->nic->counters.cq_overruns++;
+    if (cxemu_faults_have(&cq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
+        cxemu_fault_event_is_lost(cq->nic, CXEMU_EVENT_CQ_ERR))
+        return true;
     if (cq->attr.on_error)
         cq->attr.on_error(cq->attr.cookie);
+    return true;
+}
+
+static void overrun(struct cxemu_cq *cq)
+{
+    cq->nic->counters.cq_overruns++;
+    (void)cxemu_cq_fail(cq);
+}
+
+/* A fault may have it that the queue fails, or that it is full. */
+static bool meets_fault(struct cxemu_cq *cq)
+{
+    if (cxemu_fault_strikes(cq->nic, CXEMU_FAULT_OVERRUN, cq->number))
+        overrun(cq);
+    cxemu_fault_cqe(cq->nic, cq->number);
+    return cq->failed;
 }
 
 struct mlx5_cqe64 *cxemu_cq_next(struct cxemu_cq *cq)
 {
     if (cq->failed)
+        return NULL;
+    if (cxemu_faults_have(&cq->nic->faults, CXEMU_FAULTS_OF_CQE) && meets_fault(cq))
         return NULL;
     if (is_full(cq)) {
         overrun(cq);
@@ -205,6 +227,7 @@ void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint3
     memset(cqe, 0, OP_OWN_OFFSET);
     err->srqn = htobe32(uidx);
     err->syndrome = syndrome;
+    err->vendor_err_synd = cxemu_fault_vendor(&cq->nic->faults);
     err->s_wqe_opcode_qpn = htobe32((uint32_t)wqe_opcode << 24 | number);
     err->wqe_counter = htobe16(wqe_counter);
     cxemu_cq_publish(cq, cqe, opcode);
@@ -296,6 +319,9 @@ void cxemu_cq_notify(struct cxemu_cq *cq)
         cq->told_ns = cxemu_nic_now(cq->nic);
     }
     cq->armed = false;
+    if (cxemu_faults_have(&cq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_INTERRUPT)) &&
+        cxemu_fault_strikes(cq->nic, CXEMU_FAULT_NO_INTERRUPT, cq->number))
+        return;
     if (cq->attr.on_completion)
         cq->attr.on_completion(cq->attr.cookie);
 }

@@ -9,6 +9,7 @@
 #include "cxemu/core/bell.h"
 #include "cxemu/core/counters.h"
 #include "cxemu/core/frame.h"
+#include "cxemu/core/fault.h"
 #include "cxemu/core/nic.h"
 #include "cxemu/core/pace.h"
 #include "cxemu/core/rate.h"
@@ -102,6 +103,9 @@ struct cxemu_nic {
     void *pass_cookie;
     uint32_t frame_max; /* longest frame that the port carries */
     bool link_admin, link_up, failed;
+    struct cxemu_faults faults;  /* fault.c */
+    cxemu_removed_fn on_removed; /* NULL: none */
+    void *removed_cookie;
     uint32_t next_number; /* QP, CQ numbers */
     uint32_t next_qp;     /* which queue pair begins the pass: fairness */
 
@@ -127,6 +131,8 @@ struct cxemu_nic {
 void cxemu_nic_lock(struct cxemu_nic *nic);
 void cxemu_nic_unlock(struct cxemu_nic *nic);
 void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may have changed */
+void cxemu_nic_end_update(struct cxemu_nic *nic);  /* our end may have gone up or down */
+void cxemu_nic_fail_locked(struct cxemu_nic *nic);
 /* The host's time: one look at the clock a pass, none in an idle one. */
 uint64_t cxemu_nic_now(struct cxemu_nic *nic);
 uint64_t cxemu_nic_utc(struct cxemu_nic *nic); /* of the same moment */
@@ -153,9 +159,15 @@ void cxemu_cq_publish_solicited(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uin
 /* An error completion of a send (MLX5_CQE_REQ_ERR) or receive (MLX5_CQE_RESP_ERR) entry. */
 void cxemu_cq_error(struct cxemu_cq *cq, uint8_t opcode, uint8_t syndrome, uint32_t number,
                     uint32_t uidx, uint8_t wqe_opcode, uint16_t wqe_counter);
+/* To error, with its event. False: it was already. */
+bool cxemu_cq_fail(struct cxemu_cq *cq);
 /* Once a pass: takes new armings, tells armed CQs with news. */
 void cxemu_cq_notify(struct cxemu_cq *cq);
 
+/* qp.c: to error, with its event. False: it was already, or is in RESET. */
+bool cxemu_qp_fail(struct cxemu_qp *qp);
+/* The same of a program's event, unless a fault makes it get lost. */
+void cxemu_qp_tell(struct cxemu_qp *qp, enum cxemu_event event);
 /* qp.c: brings [from, from + bytes) of a ring's copy up to date, round its end. False: unreadable.
  */
 bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint8_t *theirs,

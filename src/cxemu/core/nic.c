@@ -119,6 +119,9 @@ uint64_t cxemu_nic_host_ns(const struct cxemu_nic *nic)
 
 static void tell(struct cxemu_nic *nic, enum cxemu_event event)
 {
+    if (cxemu_faults_have(&nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
+        cxemu_fault_event_is_lost(nic, event))
+        return;
     for (uint32_t i = 0; i < nic->listener_count; i++)
         nic->listeners[i]->fn(nic->listeners[i]->cookie, event);
 }
@@ -126,7 +129,8 @@ static void tell(struct cxemu_nic *nic, enum cxemu_event event)
 /* Link state follows the administrator and the wire; those who listen hear of a change. */
 void cxemu_nic_link_update(struct cxemu_nic *nic)
 {
-    bool up = nic->link_admin && !nic->failed && nic->wire && nic->wire->ops->carrier(nic->wire);
+    bool up = nic->link_admin && !nic->faults.port_down && !nic->failed && nic->wire &&
+              nic->wire->ops->carrier(nic->wire);
 
     if (up == nic->link_up)
         return;
@@ -197,6 +201,7 @@ void cxemu_nic_destroy(struct cxemu_nic *nic)
     for (uint32_t i = 0; i < nic->listener_count; i++)
         free(nic->listeners[i]);
     free(nic->listeners);
+    cxemu_faults_fini(&nic->faults);
     free(nic->qps);
     free(nic->rqs);
     free(nic->cqs);
@@ -248,9 +253,14 @@ void cxemu_nic_link_set(struct cxemu_nic *nic, bool up)
 {
     cxemu_nic_lock(nic);
     nic->link_admin = up;
-    end_set(nic, up);
-    cxemu_nic_link_update(nic);
+    cxemu_nic_end_update(nic);
     cxemu_nic_unlock(nic);
+}
+
+void cxemu_nic_end_update(struct cxemu_nic *nic)
+{
+    end_set(nic, nic->link_admin && !nic->faults.port_down);
+    cxemu_nic_link_update(nic);
 }
 
 bool cxemu_nic_link_is_up(struct cxemu_nic *nic)
@@ -277,15 +287,20 @@ int cxemu_nic_wire_change(struct cxemu_nic *nic, cxemu_wire_change_fn fn, void *
     return rc;
 }
 
+void cxemu_nic_fail_locked(struct cxemu_nic *nic)
+{
+    if (nic->failed)
+        return;
+    nic->failed = true;
+    end_set(nic, false);
+    cxemu_nic_link_update(nic);
+    tell(nic, CXEMU_EVENT_DEVICE_FATAL);
+}
+
 void cxemu_nic_fail(struct cxemu_nic *nic)
 {
     cxemu_nic_lock(nic);
-    if (!nic->failed) {
-        nic->failed = true;
-        end_set(nic, false);
-        cxemu_nic_link_update(nic);
-        tell(nic, CXEMU_EVENT_DEVICE_FATAL);
-    }
+    cxemu_nic_fail_locked(nic);
     cxemu_nic_unlock(nic);
 }
 
@@ -337,6 +352,9 @@ static int pump_queues(struct cxemu_nic *nic, unsigned budget)
 {
     int moved = 0;
 
+    if (cxemu_faults_have(&nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_DOORBELL)) &&
+        cxemu_fault_holds_doorbells(nic))
+        return 0;
     for (uint32_t i = 0; i < nic->qp_count; i++) {
         struct cxemu_qp *qp = nic->qps[(nic->next_qp + i) % nic->qp_count];
         moved += cxemu_sq_run(qp, budget);
@@ -354,6 +372,8 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     lock_politely(nic);
     nic->now_ns = 0;
     nic->due_ns = UINT64_MAX;
+    if (cxemu_faults_have(&nic->faults, CXEMU_FAULTS_OF_PASS) && !cxemu_fault_pass(nic, &budget))
+        goto unlock;
     cxemu_nic_link_update(nic);
     if (!nic->failed) {
         cxemu_bells_look(nic);
@@ -369,6 +389,9 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
         if (nic->on_pass)
             nic->on_pass(nic->pass_cookie, cxemu_nic_now(nic));
     }
+    if (cxemu_faults_have(&nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_SLOW)))
+        cxemu_fault_pass_done(nic, moved);
+unlock:
     cxemu_nic_unlock(nic);
     return moved;
 }

@@ -95,6 +95,7 @@ static int queues_add(struct cxemu_nic *nic, struct cxemu_qp *qp)
         cxemu_array_remove(nic->qps, &nic->qp_count, qp);
         return rc;
     }
+    qp->rq.shown = cxemu_qp_number(qp);
     if (qp->attr.send_cq)
         qp->attr.send_cq->users++;
     cxemu_bell_get(qp->attr.bell);
@@ -180,6 +181,26 @@ void cxemu_qp_state_set(struct cxemu_qp *qp, enum cxemu_qp_state state)
     qp->drained_told = false;
     qp->state = state;
     cxemu_nic_unlock(qp->nic);
+}
+
+void cxemu_qp_tell(struct cxemu_qp *qp, enum cxemu_event event)
+{
+    if (cxemu_faults_have(&qp->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
+        cxemu_fault_event_is_lost(qp->nic, event))
+        return;
+    if (qp->attr.on_error)
+        qp->attr.on_error(qp->attr.cookie, event);
+}
+
+bool cxemu_qp_fail(struct cxemu_qp *qp)
+{
+    if (qp->state == CXEMU_QPS_RESET || qp->state == CXEMU_QPS_ERR)
+        return false;
+    qp->sq_error = qp->attr.sq_wqebb_count != 0;
+    rq_follow(&qp->rq, CXEMU_QPS_ERR);
+    qp->state = CXEMU_QPS_ERR;
+    cxemu_qp_tell(qp, CXEMU_EVENT_QP_FATAL);
+    return true;
 }
 
 /* A failed send queue alone shows as SQE. A failed receive queue alone has no state in the IB

@@ -51,6 +51,7 @@ int cxemu_rq_init(struct cxemu_rq *rq, struct cxemu_nic *nic, const struct cxemu
         return rc;
     }
     rq->number = nic->next_number++;
+    rq->shown = rq->number;
     cxemu_space_get(attr->space);
     if (attr->cq)
         attr->cq->users++;
@@ -92,6 +93,9 @@ void cxemu_rq_fail(struct cxemu_rq *rq)
 void cxemu_rq_fatal(struct cxemu_rq *rq)
 {
     failed_set(rq, true);
+    if (cxemu_faults_have(&rq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
+        cxemu_fault_event_is_lost(rq->nic, rq->attr.fatal))
+        return;
     if (rq->attr.on_error)
         rq->attr.on_error(rq->attr.cookie, rq->attr.fatal);
 }

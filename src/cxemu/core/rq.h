@@ -27,7 +27,7 @@ struct cxemu_rq_counters {
 struct cxemu_rq {
     struct cxemu_nic *nic;
     struct cxemu_rq_attr attr; /* immutable after cxemu_rq_init but for vlan_strip */
-    uint32_t number;
+    uint32_t number, shown;    /* shown: that of the queue pair, by which the program knows it */
     enum cxemu_rq_state state;
     bool failed;     /* an entry failed, or state ERR: flush what follows */
     uint16_t ci, pi; /* consumer index, free running; producer as last read from the record */

@@ -224,6 +224,19 @@ static bool is_ready(const struct cxemu_rq *rq)
     return rq->attr.wqe_count && rq->state == CXEMU_RQS_RDY && !rq->failed && !rq->attr.cq->failed;
 }
 
+static bool is_starved(struct cxemu_rq *rq)
+{
+    return cxemu_faults_have(&rq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_STARVE)) &&
+           cxemu_fault_strikes(rq->nic, CXEMU_FAULT_STARVE, rq->shown);
+}
+
+static uint8_t fault_of(struct cxemu_rq *rq)
+{
+    if (!cxemu_faults_have(&rq->nic->faults, CXEMU_FAULTS_OF_RECV))
+        return 0;
+    return cxemu_fault_entry(rq->nic, CXEMU_FAULT_RECV, rq->shown, rq, rq->ci);
+}
+
 void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame, uint32_t tag)
 {
     struct shape shape;
@@ -233,13 +246,15 @@ void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame, uint32_
         rq->nic->counters.rx_dropped_queue_state++;
         return;
     }
-    if (rs_unlikely(!cxemu_rq_has_entry(rq))) {
+    if (rs_unlikely(is_starved(rq) || !cxemu_rq_has_entry(rq))) {
         rq->counters.out_of_buffer++;
         rq->nic->counters.rx_out_of_buffer++;
         return;
     }
     shape_frame(rq, frame, &shape);
-    syndrome = scatter(rq, &shape);
+    syndrome = fault_of(rq);
+    if (rs_likely(!syndrome))
+        syndrome = scatter(rq, &shape);
     if (rs_unlikely(syndrome != 0))
         fail(rq, syndrome);
     else

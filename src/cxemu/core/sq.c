@@ -96,8 +96,7 @@ static bool complete(struct cxemu_qp *qp, const struct cxemu_send *send, uint16_
 static void queue_fatal(struct cxemu_qp *qp)
 {
     qp->sq_error = true;
-    if (qp->attr.on_error)
-        qp->attr.on_error(qp->attr.cookie, CXEMU_EVENT_QP_FATAL);
+    cxemu_qp_tell(qp, CXEMU_EVENT_QP_FATAL);
 }
 
 static bool is_known(uint8_t opcode)
@@ -158,11 +157,21 @@ static bool read_ctrl(const struct cxemu_qp *qp, struct cxemu_send *send, uint16
            blocks_of(send->wqe_bytes) <= qp->attr.sq_wqebb_count;
 }
 
+static uint8_t fault_of(struct cxemu_qp *qp, uint8_t otherwise)
+{
+    uint8_t syndrome =
+        cxemu_fault_entry(qp->nic, CXEMU_FAULT_SEND, cxemu_qp_number(qp), qp, qp->sq_ci);
+
+    return syndrome ? syndrome : otherwise;
+}
+
 /* False: frames are left for a later pass. *done counts frames, and entries without. */
 static bool execute(struct cxemu_qp *qp, struct cxemu_send *send, unsigned budget, unsigned *done)
 {
     uint8_t syndrome = cxemu_send_parse(qp, send);
 
+    if (cxemu_faults_have(&qp->nic->faults, CXEMU_FAULTS_OF_SEND))
+        syndrome = fault_of(qp, syndrome);
     if (rs_likely(!syndrome && send->frame_count)) {
         *done += cxemu_send_frames(qp, send, budget, &syndrome);
         if (!syndrome && qp->sq_frame < send->frame_count)
@@ -197,8 +206,7 @@ static void tell_drained(struct cxemu_qp *qp)
     if (qp->state != CXEMU_QPS_SQD || qp->drained_told)
         return;
     qp->drained_told = true;
-    if (qp->attr.on_error)
-        qp->attr.on_error(qp->attr.cookie, CXEMU_EVENT_SQ_DRAINED);
+    cxemu_qp_tell(qp, CXEMU_EVENT_SQ_DRAINED);
 }
 
 /* The entry at sq_ci: how many blocks it took. 0: it is not finished. */

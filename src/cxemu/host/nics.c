@@ -4,6 +4,7 @@
 #include "cxemu/host/nics.h"
 
 #include "cxemu/core/driver.h"
+#include "cxemu/core/fault.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/spec.h"
 #include "cxemu/host/sysfs.h"
@@ -33,6 +34,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[NICS_MAX];
 static atomic_uint live;
 static bool has_tree;
+static atomic_bool has_removed; /* a fault has unplugged a device that is still listed */
 static enum cxemu_drive drive = CXEMU_DRIVE_THREAD;
 static bool drive_fixed;
 static struct cxemu_driver *driver;
@@ -50,6 +52,7 @@ struct cxemu_dev *cxemu_nics_get(unsigned index)
 {
     struct cxemu_dev *dev = NULL;
 
+    cxemu_nics_reap();
     pthread_mutex_lock(&lock);
     for (unsigned i = 0; i < NICS_MAX && !dev; i++)
         if (entries[i].dev && entries[i].dev->index == index)
@@ -142,10 +145,21 @@ static void on_pass(void *cookie, uint64_t now_ns)
         tend();
 }
 
+/* By a fault, in the middle of a pass: the device fails at once, its place in the list and in the
+ * tree go with the next look at either. */
+static void on_removed(void *cookie)
+{
+    struct cxemu_dev *dev = cookie;
+
+    atomic_store(&dev->removed, true);
+    atomic_store(&has_removed, true);
+}
+
 static int start(struct cxemu_dev *dev)
 {
     int err = 0;
 
+    cxemu_nic_on_removed(dev->nic, on_removed, dev);
     cxemu_nic_on_pass(dev->nic, on_pass, dev);
     if (drive != CXEMU_DRIVE_THREAD)
         return 0;
@@ -159,6 +173,7 @@ static void stop(struct cxemu_dev *dev)
     if (driver)
         cxemu_driver_remove(driver, dev->nic);
     cxemu_nic_on_pass(dev->nic, NULL, NULL);
+    cxemu_nic_on_removed(dev->nic, NULL, NULL);
 }
 
 /* --- adding and removing ------------------------------------------------------------------ */
@@ -223,6 +238,20 @@ static int add_to_tree(const struct entry *entry, const struct error *e)
     return err;
 }
 
+/* They parsed when the description did. */
+static void arm_faults(struct cxemu_nic *nic, const char *text)
+{
+    char copy[CXEMU_SPEC_FAULT_MAX];
+    struct cxemu_fault_spec fault;
+    char *rest = copy, *one;
+
+    strcpy(copy, text);
+    while (*text && (one = strsep(&rest, "+"))) {
+        if (cxemu_fault_parse(one, &fault, NULL, 0) == 0)
+            (void)!cxemu_nic_fault_arm(nic, &fault);
+    }
+}
+
 static int add(const char *text, const struct error *e)
 {
     struct cxemu_spec spec;
@@ -254,6 +283,7 @@ static int add(const char *text, const struct error *e)
         cxemu_nic_destroy(attr.nic);
         return err;
     }
+    arm_faults(entry->dev->nic, spec.fault);
     snprintf(entry->netdev, sizeof(entry->netdev), "%s", spec.netdev);
     entry->mode = spec.mode;
     err = add_to_tree(entry, e);
@@ -291,26 +321,52 @@ int cxemu_nic_check(const char *text, char *err, size_t err_len)
     return rc ? rc : cxemu_wires_check(&spec, err, err_len);
 }
 
-int cxemu_nic_remove(const char *name)
+/* Out of the list, the tree and the driver's hands; contexts keep it. Lock held. */
+static struct cxemu_dev *unplug(struct entry *entry)
 {
+    struct cxemu_dev *dev = entry->dev;
     struct cxemu_sysfs_dev sysfs;
 
-    pthread_mutex_lock(&lock);
-    struct entry *entry = find(name);
-    if (!entry) {
-        pthread_mutex_unlock(&lock);
-        return -ENOENT;
-    }
     describe(entry, &sysfs);
     cxemu_sysfs_remove(&sysfs);
-    struct cxemu_dev *dev = entry->dev;
     entry->dev = NULL;
     stop(dev);
     cxemu_dev_remove(dev);
     atomic_fetch_sub(&live, 1);
+    return dev;
+}
+
+int cxemu_nic_remove(const char *name)
+{
+    struct cxemu_dev *dev = NULL;
+
+    pthread_mutex_lock(&lock);
+    struct entry *entry = find(name);
+    if (entry)
+        dev = unplug(entry);
     pthread_mutex_unlock(&lock);
+    if (!dev)
+        return -ENOENT;
     cxemu_dev_put(dev);
     return 0;
+}
+
+void cxemu_nics_reap(void)
+{
+    struct cxemu_dev *gone[NICS_MAX];
+    unsigned count = 0;
+
+    if (!atomic_load_explicit(&has_removed, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&lock);
+    atomic_store(&has_removed, false);
+    for (unsigned i = 0; i < NICS_MAX; i++) {
+        if (entries[i].dev && atomic_load(&entries[i].dev->removed))
+            gone[count++] = unplug(&entries[i]);
+    }
+    pthread_mutex_unlock(&lock);
+    while (count)
+        cxemu_dev_put(gone[--count]);
 }
 
 int cxemu_drive_set(enum cxemu_drive wanted)
@@ -347,6 +403,7 @@ int cxemu_pump(unsigned budget)
         moved += cxemu_nic_pump(devs[i]->nic, budget);
         cxemu_dev_put(devs[i]);
     }
+    cxemu_nics_reap();
     return moved;
 }
 
@@ -407,6 +464,16 @@ int cxemu_set(const char *nic, const char *text, char *err, size_t err_len)
     else if (rc && err && err_len && !err[0])
         fail(&e, rc, "%s", strerror(-rc));
     return rc;
+}
+
+struct cxemu_dev *cxemu_nics_find(const char *name)
+{
+    cxemu_nics_reap();
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(name);
+    struct cxemu_dev *dev = entry ? cxemu_dev_get(entry->dev) : NULL;
+    pthread_mutex_unlock(&lock);
+    return dev;
 }
 
 uint64_t cxemu_object_count(const char *nic, const char *kind)

@@ -12,6 +12,10 @@
 unsigned cxemu_nics_count(void);
 /* A reference to the device of that number; NULL: none. */
 struct cxemu_dev *cxemu_nics_get(unsigned index);
+/* By name; a reference. */
+struct cxemu_dev *cxemu_nics_find(const char *name);
+/* Takes out of the list what faults have unplugged. */
+void cxemu_nics_reap(void);
 /* At exit: the device thread ends, then the NICs and the tree go. */
 void cxemu_nics_stop(void);
 void cxemu_nics_clear(void);

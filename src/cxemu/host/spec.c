@@ -134,7 +134,7 @@ static const struct cxemu_spec_key own_keys[] = {
 };
 
 static const struct cxemu_spec_key *const tables[] = {own_keys, cxemu_spec_card_keys,
-                                                      cxemu_spec_wire_keys};
+                                                      cxemu_spec_wire_keys, cxemu_spec_fault_keys};
 
 #define TABLES   (sizeof(tables) / sizeof(tables[0]))
 #define KEYS_MAX 128 /* of all tables */

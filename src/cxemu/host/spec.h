@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-#define CXEMU_SPEC_NAME_MAX 64
+#define CXEMU_SPEC_NAME_MAX  64
+#define CXEMU_SPEC_FAULT_MAX 384
 
 enum cxemu_wire_kind { CXEMU_WIRE_NONE, CXEMU_WIRE_MEM, CXEMU_WIRE_PACKET };
 
@@ -30,6 +31,7 @@ struct cxemu_spec {
     const struct cxemu_model *model;
     uint32_t caps_off; /* bits of enum cxemu_cap that are switched off */
     struct cxemu_impair_config impair;
+    char fault[CXEMU_SPEC_FAULT_MAX]; /* faults to arm, joined by '+'; "": none */
 };
 
 /* 0 or -EINVAL, with a sentence about what is wrong in err (may be NULL). */

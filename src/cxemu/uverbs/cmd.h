@@ -36,6 +36,10 @@ RS_MUST_USE int cxemu_cmd_uhw_out(const struct cxemu_cmd *cmd, const void *src, 
 /* A legacy command by number, extended flag included. Context lock held. */
 RS_MUST_USE int cxemu_cmd_run(struct cxemu_cmd *cmd, uint32_t number);
 
+/* Before a command runs: the errno of a fault that is armed for it, or 0. constant: its name in the
+ * ABI. */
+RS_MUST_USE int cxemu_command_fault(struct cxemu_ctx *ctx, const char *constant);
+
 const struct cxemu_method *cxemu_method_find(uint16_t object, uint16_t method);
 
 /* The driver part of a method's input, up to len bytes, the rest cleared; *given: its length. */

@@ -6,8 +6,10 @@
  * (rdma_core.c, uverbs_destroy_ufile_hw).
  */
 #define _GNU_SOURCE
+#include "cxemu/core/fault.h"
 #include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/command_name.h"
 #include "cxemu/uverbs/objects.h"
 #include "cxemu/uverbs/pages.h"
 #include <errno.h>
@@ -164,6 +166,14 @@ bool cxemu_may_use_raw(void)
     return cxemu_has_cap(CAP_NET_RAW);
 }
 
+int cxemu_command_fault(struct cxemu_ctx *ctx, const char *constant)
+{
+    char name[CXEMU_COMMAND_NAME_MAX];
+
+    cxemu_command_name(constant, name, sizeof(name));
+    return cxemu_nic_fault_command(ctx->dev->nic, cxemu_command_makes(name), name);
+}
+
 /* --- system calls ------------------------------------------------------------------------- */
 
 static int run_method(struct cxemu_ctx *ctx, uint64_t arg)
@@ -177,7 +187,9 @@ static int run_method(struct cxemu_ctx *ctx, uint64_t arg)
         return cxemu_missing(bundle.method->name, bundle.method->err);
     if (!ctx->opened && !bundle.method->before_open)
         return -EINVAL;
-    err = bundle.method->handler(&bundle);
+    err = cxemu_command_fault(ctx, bundle.method->name);
+    if (!err)
+        err = bundle.method->handler(&bundle);
     /* Only the parser may say this: libibverbs takes it for "try write(2) instead". */
     return err == -EPROTONOSUPPORT ? -EINVAL : err;
 }

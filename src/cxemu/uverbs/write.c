@@ -124,7 +124,8 @@ int cxemu_cmd_run(struct cxemu_cmd *cmd, uint32_t number)
         return -ENOSPC;
     if (!cmd->ctx->opened && !c->before_open)
         return -EINVAL;
-    return c->run(cmd);
+    int err = cxemu_command_fault(cmd->ctx, c->name);
+    return err ? err : c->run(cmd);
 }
 
 void cxemu_cmd_in(const struct cxemu_cmd *cmd, void *dst, size_t len)

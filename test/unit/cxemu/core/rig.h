@@ -510,7 +510,7 @@ struct Rule {
 class Pair : public testing::Test
 {
   protected:
-    Pair()
+    explicit Pair(const cxemu_clock &clock = {})
     {
         cxemu_wire *w[2];
         EXPECT_EQ(cxemu_wire_mem_create(&w[0], &w[1]), 0);
@@ -520,6 +520,7 @@ class Pair : public testing::Test
             attr.mtu_bytes = 1500;
             attr.wire = w[i];
             attr.netdev_fd = -1;
+            attr.clock = clock;
             EXPECT_EQ(cxemu_nic_create(&attr, &nic[i]), 0);
         }
     }
