@@ -43,6 +43,11 @@ enum cxemu_drive {
  * - model=cx4lx|cx5|cx6dx|cx7: which card; cx5 when absent
  * - off=tso+rss: capabilities of the model that this card has not; a wrong name lists those known
  *
+ * - card=NAME: ports of one NAME are on one card, .0 and .1
+ * - vfs=N: virtual functions to make along with it, NAMEv0, NAMEv1 ..
+ * - pf=NAME: this is a virtual function of that NIC, with the attributes vlan=0..4094,
+ *   spoofchk=on|off, max_rate=MBIT and vf_link=auto|enable|disable
+ *
  * 0; -EINVAL a bad key or value, -EEXIST the name, -ENODEV no such interface, -EPERM; `err` says
  * which.
  */
@@ -53,6 +58,11 @@ RS_API RS_MUST_USE int cxemu_nic_check(const char *spec, char *err, size_t err_l
 /* Unplugs it: contexts still open get IBV_EVENT_DEVICE_FATAL and their commands fail with EIO.
  * -ENOENT. */
 RS_API RS_MUST_USE int cxemu_nic_remove(const char *name);
+
+/* Changes attributes of a virtual function, as `ip link set PF vf N` does: "vlan=5,spoofchk=on",
+ * keys mac, vlan, spoofchk, max_rate, vf_link. 0; -EINVAL or -ENOENT with the reason in `err`. */
+RS_API RS_MUST_USE int cxemu_vf_set(const char *nic, const char *settings, char *err,
+                                    size_t err_len);
 
 /* How NICs are driven; before the first cxemu_nic_add. Default: thread. -EBUSY afterwards. */
 RS_API RS_MUST_USE int cxemu_drive_set(enum cxemu_drive drive);

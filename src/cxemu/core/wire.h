@@ -46,6 +46,8 @@ struct cxemu_frame {
     X(REORDERED, reordered)       /* not a discard: held back behind later frames */              \
     X(CORRUPTED, corrupted)       /* not a discard: delivered with flipped bits */                \
     X(PEER_STUCK, peer_stuck)     /* for a switch port that had not been looked at for long */    \
+    X(SPOOFED, spoofed)           /* a VF's, with a source address not its own */                \
+    X(VLAN_REFUSED, vlan_refused) /* tagged by a VF that has a VLAN of its port's */              \
     X(UNHEARD, unheard)           /* nobody was there to receive it */
 /* clang-format on */
 

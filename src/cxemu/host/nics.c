@@ -5,6 +5,7 @@
 
 #include "cxemu/core/driver.h"
 #include "cxemu/core/fault.h"
+#include "cxemu/host/cards.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/spec.h"
 #include "cxemu/host/sysfs.h"
@@ -21,13 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NICS_MAX    32
-#define TEND_PASSES 256
+#define NICS_MAX     32
+#define TEND_PASSES  256
+#define COUNTERS_MAX 64 /* of one list */
 
 struct entry {
     struct cxemu_dev *dev; /* NULL: free */
     char netdev[IFNAMSIZ];
     uint16_t mode;
+    struct cxemu_seat seat;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -109,7 +112,28 @@ static int make_netdev(const struct cxemu_spec *spec, const struct error *e)
     return fd;
 }
 
-static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const struct error *e)
+/* What the NIC's port is plugged into: its own wire, a switch before it, or a switch's port. */
+static int make_port(const struct cxemu_spec *spec, struct cxemu_seat *seat,
+                     struct cxemu_nic_attr *attr, const struct error *e)
+{
+    struct cxemu_vport_attr vport = spec->vport;
+
+    vport.mac = spec->mac;
+    if (seat->is_vf) {
+        int err = cxemu_eswitch_add(seat->esw, &vport, &attr->wire);
+        seat->end = err ? NULL : attr->wire;
+        return err;
+    }
+    int err = cxemu_wires_make(spec, &attr->clock, &attr->wire, e->text, e->len);
+    if (err || !spec->vfs)
+        return err;
+    err = cxemu_eswitch_create(attr->wire, &spec->mac, &attr->clock, &seat->esw, &attr->wire);
+    seat->end = err ? NULL : attr->wire;
+    return err;
+}
+
+static int make_nic(const struct cxemu_spec *spec, struct cxemu_seat *seat, struct cxemu_nic **out,
+                    const struct error *e)
 {
     struct cxemu_nic_attr attr = {
         .mac = spec->mac, .mtu_bytes = spec->mtu_bytes, .clock_khz = spec->model->clock_khz};
@@ -117,7 +141,7 @@ static int make_nic(const struct cxemu_spec *spec, struct cxemu_nic **out, const
     attr.netdev_fd = make_netdev(spec, e);
     if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))
         return attr.netdev_fd;
-    int err = cxemu_wires_make(spec, &attr.clock, &attr.wire, e->text, e->len);
+    int err = make_port(spec, seat, &attr, e);
     if (err) {
         if (attr.netdev_fd >= 0)
             raw_close(attr.netdev_fd);
@@ -181,6 +205,8 @@ static void stop(struct cxemu_dev *dev)
 static void describe(const struct entry *entry, struct cxemu_sysfs_dev *out)
 {
     *out = (struct cxemu_sysfs_dev){
+        .seat = &entry->seat,
+        .pf = entry->seat.is_vf && find(entry->seat.pf) ? &find(entry->seat.pf)->seat : NULL,
         .name = entry->dev->name,
         .index = entry->dev->index,
         .guid = cxemu_dev_guid(entry->dev),
@@ -208,6 +234,35 @@ static int complete(struct cxemu_spec *spec, const struct error *e)
     return 0;
 }
 
+/* Where it sits, and, for a virtual function, what it has from its physical one. */
+static int sit(struct cxemu_spec *spec, struct cxemu_seat *seat, const struct error *e)
+{
+    const struct cxemu_seat *taken[NICS_MAX];
+
+    for (unsigned i = 0; i < NICS_MAX; i++)
+        taken[i] = entries[i].dev ? &entries[i].seat : NULL;
+    if (!spec->pf[0]) {
+        cxemu_seat_choose(spec, taken, NICS_MAX, seat);
+        return 0;
+    }
+    struct entry *pf = find(spec->pf);
+    if (!pf || pf->seat.is_vf)
+        return fail(e, -ENOENT, "pf=%s: there is no physical function of that name", spec->pf);
+    if (spec->wire != CXEMU_WIRE_NONE || spec->vfs || spec->has_model)
+        return fail(e, -EINVAL, "pf=%s: a virtual function has no wire=, model= or vfs= of its own",
+                    spec->pf);
+    int err = cxemu_seat_make_switch(&pf->seat, pf->dev);
+    if (err)
+        return fail(e, err, "pf=%s: that NIC has no wire, and so no switch; give it one, or vfs=",
+                    spec->pf);
+    pf->seat.sys_image_guid = pf->dev->sys_image_guid;
+    cxemu_seat_choose_vf(&pf->seat, spec->pf, taken, NICS_MAX, seat);
+    spec->model = pf->dev->model;
+    if (!spec->has_mac)
+        spec->mac = cxemu_seat_vf_mac(&pf->dev->mac, seat->vf_number);
+    return 0;
+}
+
 /* The lowest number that no device has. */
 static unsigned free_index(void)
 {
@@ -222,6 +277,32 @@ static unsigned free_index(void)
     return index;
 }
 
+static void show_counters(const struct entry *entry)
+{
+    static const struct {
+        enum cxemu_counter_list list;
+        const char *dir;
+    } dirs[] = {{CXEMU_LIST_PORT, "counters"}, {CXEMU_LIST_HW, "hw_counters"}};
+    struct cxemu_counter_value values[COUNTERS_MAX];
+
+    for (size_t d = 0; d < sizeof(dirs) / sizeof(dirs[0]); d++) {
+        size_t n = cxemu_nic_counters(entry->dev->nic, dirs[d].list, values, COUNTERS_MAX);
+        for (size_t i = 0; i < n && i < COUNTERS_MAX; i++)
+            cxemu_sysfs_counter_put(entry->dev->name, dirs[d].dir, values[i].name, values[i].value);
+    }
+}
+
+void cxemu_nics_show_counters(const char *name)
+{
+    if (cxemu_is_detached())
+        return;
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(name);
+    if (entry)
+        show_counters(entry);
+    pthread_mutex_unlock(&lock);
+}
+
 static int add_to_tree(const struct entry *entry, const struct error *e)
 {
     struct cxemu_sysfs_dev sysfs;
@@ -233,6 +314,8 @@ static int add_to_tree(const struct entry *entry, const struct error *e)
     describe(entry, &sysfs);
     if (!err)
         err = cxemu_sysfs_add(&sysfs);
+    if (!err)
+        show_counters(entry);
     if (err)
         fail(e, err, "cannot make the private /sys tree in $TMPDIR or /tmp: %s", strerror(-err));
     return err;
@@ -252,15 +335,15 @@ static void arm_faults(struct cxemu_nic *nic, const char *text)
     }
 }
 
-static int add(const char *text, const struct error *e)
+static int add_one(struct cxemu_spec *spec, const struct error *e)
 {
-    struct cxemu_spec spec;
     struct entry *entry = NULL;
+    struct cxemu_seat seat = {0};
     struct cxemu_dev_attr attr;
 
-    int err = cxemu_spec_parse(text, &spec, e->text, e->len);
+    int err = complete(spec, e);
     if (!err)
-        err = complete(&spec, e);
+        err = sit(spec, &seat, e);
     if (err)
         return err;
     for (unsigned i = 0; i < NICS_MAX && !entry; i++)
@@ -268,14 +351,16 @@ static int add(const char *text, const struct error *e)
             entry = &entries[i];
     if (!entry)
         return fail(e, -ENOSPC, "a process has at most %d NICs", NICS_MAX);
-    attr = (struct cxemu_dev_attr){.name = spec.name,
+    attr = (struct cxemu_dev_attr){.name = spec->name,
                                    .index = free_index(),
-                                   .mac = spec.mac,
-                                   .mtu_bytes = spec.mtu_bytes,
-                                   .max_qp = spec.max_qp,
-                                   .model = spec.model,
-                                   .caps_off = spec.caps_off};
-    err = make_nic(&spec, &attr.nic, e);
+                                   .mac = spec->mac,
+                                   .mtu_bytes = spec->mtu_bytes,
+                                   .max_qp = spec->max_qp,
+                                   .model = spec->model,
+                                   .is_vf = seat.is_vf,
+                                   .sys_image_guid = seat.sys_image_guid,
+                                   .caps_off = spec->caps_off};
+    err = make_nic(spec, &seat, &attr.nic, e);
     if (err)
         return err;
     err = cxemu_dev_create(&attr, &entry->dev);
@@ -283,9 +368,11 @@ static int add(const char *text, const struct error *e)
         cxemu_nic_destroy(attr.nic);
         return err;
     }
-    arm_faults(entry->dev->nic, spec.fault);
-    snprintf(entry->netdev, sizeof(entry->netdev), "%s", spec.netdev);
-    entry->mode = spec.mode;
+    arm_faults(entry->dev->nic, spec->fault);
+    snprintf(entry->netdev, sizeof(entry->netdev), "%s", spec->netdev);
+    entry->mode = spec->mode;
+    entry->seat = seat;
+    entry->seat.sys_image_guid = entry->dev->sys_image_guid;
     err = add_to_tree(entry, e);
     if (!err)
         err = start(entry->dev);
@@ -297,6 +384,38 @@ static int add(const char *text, const struct error *e)
     drive_fixed = true;
     atomic_fetch_add(&live, 1);
     return 0;
+}
+
+static unsigned unplug_all(struct entry *entry, struct cxemu_dev *gone[NICS_MAX]);
+
+/* vfs=N: functions that are all alike, by the names PFv0, PFv1 .. */
+static int add(const char *text, const struct error *e)
+{
+    struct cxemu_spec spec;
+
+    int err = cxemu_spec_parse(text, &spec, e->text, e->len);
+    if (!err)
+        err = add_one(&spec, e);
+    for (unsigned i = 0; !err && i < spec.vfs; i++) {
+        struct cxemu_spec vf = spec;
+        vf.vfs = 0;
+        vf.wire = CXEMU_WIRE_NONE;
+        vf.has_mac = vf.has_model = false;
+        vf.netdev[0] = vf.fault[0] = 0;
+        memcpy(vf.pf, spec.name, sizeof(vf.pf));
+        if (snprintf(vf.name, sizeof(vf.name), "%.*sv%u", (int)sizeof(vf.name) - 8, spec.name, i) <
+            0)
+            err = -EINVAL;
+        if (!err)
+            err = add_one(&vf, e);
+        if (err) {
+            struct cxemu_dev *gone[NICS_MAX];
+            unsigned count = unplug_all(find(spec.name), gone);
+            while (count)
+                cxemu_dev_put(gone[--count]);
+        }
+    }
+    return err;
 }
 
 int cxemu_nic_add(const char *text, char *err, size_t err_len)
@@ -336,19 +455,57 @@ static struct cxemu_dev *unplug(struct entry *entry)
     return dev;
 }
 
+/* Virtual functions go before their physical one. Returns how many are in gone. Lock held. */
+static unsigned unplug_all(struct entry *entry, struct cxemu_dev *gone[NICS_MAX])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < NICS_MAX; i++)
+        if (entries[i].dev && entries[i].seat.is_vf &&
+            strcmp(entries[i].seat.pf, entry->dev->name) == 0)
+            gone[count++] = unplug(&entries[i]);
+    gone[count++] = unplug(entry);
+    return count;
+}
+
 int cxemu_nic_remove(const char *name)
 {
-    struct cxemu_dev *dev = NULL;
+    struct cxemu_dev *gone[NICS_MAX];
+    unsigned count = 0;
 
     pthread_mutex_lock(&lock);
     struct entry *entry = find(name);
     if (entry)
-        dev = unplug(entry);
+        count = unplug_all(entry, gone);
     pthread_mutex_unlock(&lock);
-    if (!dev)
-        return -ENOENT;
-    cxemu_dev_put(dev);
-    return 0;
+    for (unsigned i = 0; i < count; i++)
+        cxemu_dev_put(gone[i]);
+    return count ? 0 : -ENOENT;
+}
+
+int cxemu_vf_set(const char *name, const char *text, char *err, size_t err_len)
+{
+    const struct error e = {err, err_len};
+    struct cxemu_vport_attr attr;
+    struct cxemu_spec spec;
+    int rc = 0;
+
+    if (err && err_len)
+        err[0] = 0;
+    pthread_mutex_lock(&lock);
+    const struct entry *entry = find(name);
+    if (!entry)
+        rc = fail(&e, -ENOENT, "there is no NIC '%s'", name);
+    else if (!entry->seat.is_vf)
+        rc = fail(&e, -EINVAL, "'%s' is no virtual function", name);
+    if (!rc) {
+        cxemu_vport_get(entry->seat.end, &attr);
+        rc = cxemu_spec_parse_vport(text, &spec, &attr, err, err_len);
+    }
+    if (!rc)
+        cxemu_vport_set(entry->seat.end, &attr);
+    pthread_mutex_unlock(&lock);
+    return rc;
 }
 
 void cxemu_nics_reap(void)

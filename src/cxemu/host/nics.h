@@ -16,6 +16,8 @@ struct cxemu_dev *cxemu_nics_get(unsigned index);
 struct cxemu_dev *cxemu_nics_find(const char *name);
 /* Takes out of the list what faults have unplugged. */
 void cxemu_nics_reap(void);
+/* Brings the counters' files of a NIC in the private tree up to date. */
+void cxemu_nics_show_counters(const char *name);
 /* At exit: the device thread ends, then the NICs and the tree go. */
 void cxemu_nics_stop(void);
 void cxemu_nics_clear(void);

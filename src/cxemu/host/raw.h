@@ -27,6 +27,11 @@ static inline int raw_close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
+static inline ssize_t raw_read(int fd, void *buf, size_t len)
+{
+    return syscall(SYS_read, fd, buf, len);
+}
+
 static inline ssize_t raw_write(int fd, const void *buf, size_t count)
 {
     return syscall(SYS_write, fd, buf, count);

@@ -177,26 +177,64 @@ static int take_pair(struct cxemu_spec *spec, char *pair, bool seen[KEYS_MAX],
     return rc == -ENOENT ? fail_unknown(pair, e) : rc;
 }
 
-int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
+static int take_pairs(struct cxemu_spec *spec, const char *text, bool seen[KEYS_MAX],
+                      const struct cxemu_spec_error *e)
 {
-    const struct cxemu_spec_error e = {err, err_len};
     char copy[TEXT_MAX];
-    bool seen[KEYS_MAX] = {false};
     char *rest = copy, *pair;
 
-    *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
-    cxemu_impair_config_init(&out->impair);
     if (strlen(text) >= sizeof(copy))
-        return cxemu_spec_fail(&e, "the description of a NIC is longer than %zu characters",
+        return cxemu_spec_fail(e, "the description of a NIC is longer than %zu characters",
                                sizeof(copy) - 1);
     strcpy(copy, text);
     while ((pair = strsep(&rest, ","))) {
         if (!*pair && !*text)
             break; /* "" is a NIC of defaults */
-        int rc = take_pair(out, pair, seen, &e);
+        int rc = take_pair(spec, pair, seen, e);
         if (rc)
             return rc;
     }
+    return 0;
+}
+
+int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
+{
+    const struct cxemu_spec_error e = {err, err_len};
+    bool seen[KEYS_MAX] = {false};
+
+    *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
+    cxemu_impair_config_init(&out->impair);
+    return take_pairs(out, text, seen, &e);
+}
+
+static bool is_vport_key(const char *name, size_t len)
+{
+    static const char *const keys[] = {"mac", "vlan", "spoofchk", "max_rate", "vf_link"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strlen(keys[i]) == len && memcmp(keys[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxemu_vport_attr *attr,
+                           char *err, size_t err_len)
+{
+    const struct cxemu_spec_error e = {err, err_len};
+    bool seen[KEYS_MAX] = {false};
+
+    for (const char *key = text; key; key = strchr(key, ',') ? strchr(key, ',') + 1 : NULL)
+        if (!is_vport_key(key, strcspn(key, "=,")))
+            return cxemu_spec_fail(&e,
+                                   "'%.*s' cannot change on a virtual function; known: mac, vlan, "
+                                   "spoofchk, max_rate, vf_link",
+                                   (int)strcspn(key, "=,"), key);
+    *spec = (struct cxemu_spec){.vport = *attr, .mac = attr->mac};
+    int rc = take_pairs(spec, text, seen, &e);
+    if (rc)
+        return rc;
+    *attr = spec->vport;
+    attr->mac = spec->mac;
     return 0;
 }
 

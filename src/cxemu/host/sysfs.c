@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "cxemu/host/sysfs.h"
 
+#include "cxemu/host/cards.h"
 #include "cxemu/host/raw.h"
 #include <dirent.h>
 #include <errno.h>
@@ -17,11 +18,18 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define PREFIX "cxemu."
+#define PREFIX      "cxemu."
+#define PCI_DEVICES "/sys/bus/pci/devices/"
 
 static char root[PATH_MAX / 2];
 static pid_t owner;
 static int lock_fd = -1; /* flock: the tree is in use */
+
+static bool is_below(const char *path, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
 
 /* --- files -------------------------------------------------------------------------------- */
 
@@ -222,16 +230,18 @@ static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
         f.err = make_dir("%s/ports", f.dir);
     if (!f.err)
         f.err = make_dir("%s/ports/1", f.dir);
-    if (!f.err)
-        f.err = make_dir("%s/ports/1/gids", f.dir); /* RoCE is off: empty */
-    if (!f.err)
-        f.err = make_dir("%s/ports/1/gid_attrs", f.dir);
-    if (!f.err)
-        f.err = make_dir("%s/ports/1/pkeys", f.dir);
+    /* RoCE is off: no GIDs. */
+    static const char *const dirs[] = {"gids",  "gid_attrs", "gid_attrs/ndevs", "gid_attrs/types",
+                                       "pkeys", "counters",  "hw_counters"};
+    for (size_t i = 0; !f.err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        f.err = make_dir("%s/ports/1/%s", f.dir, dirs[i]);
     fill(&f, "ports/1/pkeys/0", "0xffff");
     fill(&f, "ports/1/link_layer", "Ethernet");
     fill(&f, "ports/1/rate", "%s", dev->model->rate);
     fill(&f, "ports/1/lid", "0x0");
+    fill(&f, "ports/1/lid_mask_count", "0");
+    fill(&f, "ports/1/sm_lid", "0x0");
+    fill(&f, "ports/1/sm_sl", "0");
     fill(&f, "ports/1/cap_mask", "0x00000000");
     put_state(dev->name, dev->up);
     return f.err;
@@ -254,38 +264,168 @@ static int fill_net(const struct cxemu_sysfs_dev *dev, const char *pci_dir)
     return f.err;
 }
 
-static int fill_pci(const struct cxemu_sysfs_dev *dev)
+/* A file of the machine's own, for what a NIC shares with its node; otherwise: when it is absent.
+ */
+static const char *of_machine(const char *path, const char *otherwise, char *buf, size_t len)
 {
-    char slot[32], link[PATH_MAX / 4], target[64];
-    struct filler f;
+    int fd = raw_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    ssize_t n = fd >= 0 ? raw_read(fd, buf, len - 1) : 0;
 
-    snprintf(slot, sizeof(slot), "0000:ce:%02x.0", dev->index & 0x1f);
-    snprintf(f.dir, sizeof(f.dir), "devices/%s", slot);
-    f.err = make_dir("%s", f.dir);
-    fill(&f, "modalias", "pci:v000015B3d0000%04Xsv000015B3sd00000008bc02sc00i00", dev->part_id);
-    fill(&f, "uevent",
+    if (fd >= 0)
+        raw_close(fd);
+    buf[n > 0 ? n : 0] = 0;
+    buf[strcspn(buf, "\n")] = 0;
+    return buf[0] ? buf : otherwise;
+}
+
+/* What lspci, ethtool -i, hwloc and drivers in user space read of a PCI device
+ * (Documentation/ABI/testing/sysfs-bus-pci). BAR 0 is where a ConnectX has its registers. */
+static void fill_pci_files(struct filler *f, const struct cxemu_sysfs_dev *dev, const char *slot)
+{
+    const unsigned long long bar = 0x380000000000ull + 0x2000000ull * dev->index;
+    char text[128];
+
+    fill(f, "modalias", "pci:v000015B3d0000%04Xsv000015B3sd00000008bc02sc00i00", dev->part_id);
+    fill(f, "uevent",
          "DRIVER=mlx5_core\nPCI_CLASS=20000\nPCI_ID=15B3:%04X\nPCI_SUBSYS_ID=15B3:0008\n"
          "PCI_SLOT_NAME=%s",
          dev->part_id, slot);
-    fill(&f, "vendor", "0x15b3");
-    fill(&f, "device", "0x%04x", dev->part_id);
-    fill(&f, "class", "0x020000");
-    fill(&f, "numa_node", "-1");
+    fill(f, "vendor", "0x15b3");
+    fill(f, "device", "0x%04x", dev->part_id);
+    fill(f, "subsystem_vendor", "0x15b3");
+    fill(f, "subsystem_device", "0x0008");
+    fill(f, "class", "0x020000");
+    fill(f, "revision", "0x00");
+    fill(f, "numa_node", "-1");
+    fill(f, "local_cpus", "%s",
+         of_machine("/sys/devices/system/node/node0/cpumap", "1", text, sizeof(text)));
+    fill(f, "local_cpulist", "%s",
+         of_machine("/sys/devices/system/cpu/online", "0", text, sizeof(text)));
+    fill(f, "resource", "0x%016llx 0x%016llx 0x000000000014220c", bar, bar + 0x1ffffff);
+    if (!dev->seat->is_vf) {
+        fill(f, "max_link_speed", "16.0 GT/s PCIe");
+        fill(f, "current_link_speed", "16.0 GT/s PCIe");
+        fill(f, "max_link_width", "16");
+        fill(f, "current_link_width", "16");
+        fill(f, "sriov_totalvfs", "16");
+        fill(f, "sriov_numvfs", "0");
+    }
+}
+
+/* A directory in a PCI function's, named as the class and the device in it. */
+static int put_child(const char *dir, const char *class_name, const char *name)
+{
+    int err = make_dir("%s/%s", dir, class_name);
+    return err ? err : make_dir("%s/%s/%s", dir, class_name, name);
+}
+
+static int fill_pci(const struct cxemu_sysfs_dev *dev)
+{
+    char slot[CXEMU_SLOT_MAX], link[PATH_MAX / 4], target[64], node[32];
+    struct filler f;
+
+    cxemu_seat_slot(dev->seat, slot);
+    snprintf(node, sizeof(node), "uverbs%u", dev->index);
+    snprintf(f.dir, sizeof(f.dir), "devices/%s", slot);
+    f.err = make_dir("%s", f.dir);
+    fill_pci_files(&f, dev, slot);
     if (!f.err)
         f.err = fill_net(dev, f.dir);
     if (!f.err)
-        f.err = make_dir("%s/infiniband", f.dir);
+        f.err = put_child(f.dir, "infiniband", dev->name);
     if (!f.err)
-        f.err = make_dir("%s/infiniband/%s", f.dir, dev->name);
-    snprintf(link, sizeof(link), "class/infiniband/%s/device", dev->name);
+        f.err = put_child(f.dir, "infiniband_verbs", node);
     snprintf(target, sizeof(target), "../../../devices/%s", slot);
+    snprintf(link, sizeof(link), "class/infiniband/%s/device", dev->name);
     if (!f.err)
         f.err = put_link(link, target);
-    snprintf(link, sizeof(link), "class/infiniband_verbs/uverbs%u/device", dev->index);
+    snprintf(link, sizeof(link), "class/infiniband_verbs/%s/device", node);
     if (!f.err)
         f.err = put_link(link, target);
-    return f.err;
+    snprintf(link, sizeof(link), "%s/driver", f.dir);
+    return f.err ? f.err : put_link(link, "../../bus/pci/drivers/mlx5_core");
 }
+
+/* --- virtual functions -------------------------------------------------------------------- */
+
+static void count_vfs(const char *pf_slot, int delta)
+{
+    char full[PATH_MAX], path[PATH_MAX / 4], text[16];
+
+    snprintf(path, sizeof(path), "devices/%s/sriov_numvfs", pf_slot);
+    snprintf(full, sizeof(full), "%s/%s", root, path);
+    const int n = atoi(of_machine(full, "0", text, sizeof(text)));
+    (void)put_file(path, "%d\n", n + delta);
+}
+
+/* physfn of the one and virtfnN of the other show at each other. */
+static int join_pf(const struct cxemu_sysfs_dev *dev)
+{
+    char slot[CXEMU_SLOT_MAX], pf_slot[CXEMU_SLOT_MAX], link[PATH_MAX / 4], target[64];
+
+    if (!dev->seat->is_vf)
+        return 0;
+    cxemu_seat_slot(dev->seat, slot);
+    cxemu_seat_slot(dev->pf, pf_slot);
+    snprintf(link, sizeof(link), "devices/%s/physfn", slot);
+    snprintf(target, sizeof(target), "../%s", pf_slot);
+    int err = put_link(link, target);
+    snprintf(link, sizeof(link), "devices/%s/virtfn%u", pf_slot, dev->seat->vf_number);
+    snprintf(target, sizeof(target), "../%s", slot);
+    if (!err)
+        err = put_link(link, target);
+    count_vfs(pf_slot, 1);
+    return err;
+}
+
+static void part_from_pf(const struct cxemu_sysfs_dev *dev)
+{
+    char pf_slot[CXEMU_SLOT_MAX], full[PATH_MAX];
+
+    if (!dev->seat->is_vf || !dev->pf)
+        return;
+    cxemu_seat_slot(dev->pf, pf_slot);
+    snprintf(full, sizeof(full), "%s/devices/%s/virtfn%u", root, pf_slot, dev->seat->vf_number);
+    syscall(SYS_unlinkat, AT_FDCWD, full, 0);
+    count_vfs(pf_slot, -1);
+}
+
+/* --- counters ----------------------------------------------------------------------------- */
+
+/* Whole at once: who has the file open reads the old value to its end. */
+void cxemu_sysfs_counter_put(const char *name, const char *dir, const char *counter, uint64_t value)
+{
+    char path[PATH_MAX / 2], from[PATH_MAX], to[PATH_MAX];
+
+    if (!root[0])
+        return;
+    snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/.new", name);
+    if (put_file(path, "%llu\n", (unsigned long long)value))
+        return;
+    snprintf(from, sizeof(from), "%s/%s", root, path);
+    snprintf(to, sizeof(to), "%s/class/infiniband/%s/ports/1/%s/%s", root, name, dir, counter);
+    syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
+
+bool cxemu_sysfs_is_counter(const char *path, char name[CXEMU_NAME_MAX])
+{
+    static const char prefix[] = "/sys/class/infiniband/";
+    const char *rest, *end;
+
+    if (!path || strncmp(path, prefix, sizeof(prefix) - 1) != 0)
+        return false;
+    rest = path + sizeof(prefix) - 1;
+    end = strchr(rest, '/');
+    if (!end || end - rest >= CXEMU_NAME_MAX || strncmp(end, "/ports/1/", 9) != 0)
+        return false;
+    if (!is_below(end + 9, "counters") && !is_below(end + 9, "hw_counters"))
+        return false;
+    memcpy(name, rest, (size_t)(end - rest));
+    name[end - rest] = 0;
+    return true;
+}
+
+/* --- adding ------------------------------------------------------------------------------- */
 
 /* The node's permissions are those of the file that stands for it. */
 static int set_mode(const struct cxemu_sysfs_dev *dev)
@@ -305,6 +445,8 @@ int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
         f.err = make_dir("%s", f.dir);
     if (!f.err)
         f.err = fill_pci(dev);
+    if (!f.err)
+        f.err = join_pf(dev);
     fill(&f, "ibdev", "%s", dev->name);
     fill(&f, "abi_version", "1");
     fill(&f, "dev", "%d:%u", CXEMU_UVERBS_MAJOR, CXEMU_UVERBS_BASE_MINOR + dev->index);
@@ -321,7 +463,7 @@ int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
 
 void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], slot[CXEMU_SLOT_MAX];
 
     if (!root[0])
         return;
@@ -329,7 +471,8 @@ void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev)
     remove_tree(path);
     snprintf(path, sizeof(path), "%s/class/infiniband/%s", root, dev->name);
     remove_tree(path);
-    snprintf(path, sizeof(path), "%s/devices/0000:ce:%02x.0", root, dev->index & 0x1f);
+    part_from_pf(dev);
+    snprintf(path, sizeof(path), "%s/devices/%s", root, cxemu_seat_slot(dev->seat, slot));
     remove_tree(path);
     snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", root, dev->index);
     remove_tree(path);
@@ -343,16 +486,28 @@ void cxemu_sysfs_link_set(const char *name, bool up)
 
 /* --- paths -------------------------------------------------------------------------------- */
 
-static bool is_below(const char *path, const char *prefix)
+/* A PCI function that is ours. The listing of all functions stays the machine's. */
+static bool is_slot(const char *path)
 {
-    size_t n = strlen(prefix);
-    return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/');
+    char full[PATH_MAX], slot[CXEMU_SLOT_MAX];
+    struct stat st;
+
+    if (!root[0] || strncmp(path, PCI_DEVICES, sizeof(PCI_DEVICES) - 1) != 0)
+        return false;
+    path += sizeof(PCI_DEVICES) - 1;
+    const size_t n = strcspn(path, "/");
+    if (n == 0 || n >= sizeof(slot) || path[0] == '.')
+        return false;
+    memcpy(slot, path, n);
+    slot[n] = 0;
+    snprintf(full, sizeof(full), "%s/devices/%s", root, slot);
+    return raw_fstatat(AT_FDCWD, full, &st, 0) == 0;
 }
 
 bool cxemu_sysfs_covers(const char *path)
 {
     return path && path[0] == '/' &&
-           (is_below(path, "/sys/class/infiniband") ||
+           (is_below(path, "/sys/class/infiniband") || is_slot(path) ||
             is_below(path, "/sys/class/infiniband_verbs") || is_below(path, "/dev/infiniband"));
 }
 
@@ -360,7 +515,9 @@ const char *cxemu_sysfs_map(const char *path, char buf[PATH_MAX])
 {
     if (!root[0] || !cxemu_sysfs_covers(path))
         return NULL;
-    if (strncmp(path, "/sys", 4) == 0)
+    if (is_slot(path))
+        path += sizeof(PCI_DEVICES) - sizeof("/devices/"); /* from "/devices/" on */
+    else if (strncmp(path, "/sys", 4) == 0)
         path += 4;
     return snprintf(buf, PATH_MAX, "%s%s", root, path) < PATH_MAX ? buf : NULL;
 }

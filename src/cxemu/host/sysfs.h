@@ -15,7 +15,10 @@
 #define CXEMU_UVERBS_MAJOR      231 /* IB_UVERBS_MAJOR */
 #define CXEMU_UVERBS_BASE_MINOR 192 /* IB_UVERBS_BASE_MINOR */
 
+struct cxemu_seat; /* cards.h */
+
 struct cxemu_sysfs_dev {
+    const struct cxemu_seat *seat, *pf; /* pf: of a virtual function, else NULL */
     const char *name;
     unsigned index;
     uint64_t guid, sys_image_guid;
@@ -32,6 +35,11 @@ RS_MUST_USE int cxemu_sysfs_create(void);
 void cxemu_sysfs_destroy(void);
 RS_MUST_USE int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev);
 void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev);
+/* One counter's file of a device, in "counters" or "hw_counters". */
+void cxemu_sysfs_counter_put(const char *name, const char *dir, const char *counter,
+                             uint64_t value);
+/* Is path one of those files, or their folder? Of which device. */
+bool cxemu_sysfs_is_counter(const char *path, char name[64]);
 void cxemu_sysfs_link_set(const char *name, bool up);
 
 /* The path in the tree that stands for `path`, or NULL when path is none of ours. */

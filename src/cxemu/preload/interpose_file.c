@@ -5,6 +5,7 @@
  * ages and large-file settings use either (they are the same on 64-bit systems).
  */
 #define _GNU_SOURCE
+#include "cxemu/host/nics.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/sysfs.h"
 #include "cxemu/preload/registry.h"
@@ -41,6 +42,10 @@ static bool is_ours(const char *path)
 /* The path to hand to the kernel. */
 static const char *lead(const char *path, char buf[PATH_MAX])
 {
+    char nic[CXEMU_NAME_MAX];
+
+    if (cxemu_sysfs_is_counter(path, nic) && cxemu_is_active())
+        cxemu_nics_show_counters(nic);
     const char *mapped = is_ours(path) ? cxemu_sysfs_map(path, buf) : NULL;
     return mapped ? mapped : path;
 }
