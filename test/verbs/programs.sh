@@ -10,38 +10,6 @@ skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "failed: $*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian package $2)"; }
 
-# Both ends of a raw_ethernet tool, each in a process of its own, over a veth pair in a network
-# namespace that goes with this script.
-raw_pair() {
-    local tool=$1; shift
-    [ -z "${CXEMU_TEST_SKIP_TRAFFIC:-}" ] || skip "not under $CXEMU_TEST_SKIP_TRAFFIC"
-    need "$tool" perftest
-    [ "$(id -u)" = 0 ] || skip "network namespaces and packet sockets need root"
-    if [ -z "${CXEMU_TEST_NETNS:-}" ]; then
-        unshare -n true 2>/dev/null || skip "network namespaces are not permitted here"
-        CXEMU_TEST_NETNS=1 exec unshare -n "$0" "$cxemu" "$test" "$ask_missing"
-    fi
-    local a=02:00:00:00:00:0a b=02:00:00:00:00:0b log
-    log=$(mktemp)
-    ip link add fronta type veth peer name frontb
-    ip link set fronta up
-    ip link set frontb up
-    timeout 90 "$cxemu" run --nic wire=packet:frontb,mac=$b -- \
-        stdbuf -oL "$tool" -d mlx5_0 --server -B $b -E $a "$@" >"$log" 2>&1 &
-    local server=$!
-    for _ in $(seq 300); do # the table's head is printed when the server waits for frames
-        grep -q '#bytes' "$log" && break
-        kill -0 $server 2>/dev/null || { cat "$log"; fail "$tool server ended early"; }
-        sleep 0.1
-    done
-    sleep 0.5
-    timeout 90 "$cxemu" run --nic wire=packet:fronta,mac=$a -- \
-        "$tool" -d mlx5_0 --client -B $a -E $b "$@" || { cat "$log"; fail "$tool client"; }
-    wait $server || { cat "$log"; fail "$tool server"; }
-    cat "$log"
-    rm -f "$log"
-}
-
 case $test in
 devices)
     need ibv_devices ibverbs-utils
@@ -58,9 +26,6 @@ devinfo)
     grep -q "vendor_part_id:.*4119" <<<"$out" || fail "not a ConnectX-5"
     grep -q "IP csum offload" <<<"$out" || fail "no checksum offload"
     ;;
-# Few enough frames for the rings on the way: nothing is sent again, and a lost one hangs the tool.
-raw_lat) raw_pair raw_ethernet_lat -n 500 -s 64 ;;
-raw_bw) raw_pair raw_ethernet_bw -n 500 -s 1000 ;;
 pyverbs)
     python=/usr/bin/python3
     $python -c 'import pyverbs.device' 2>/dev/null || skip "no pyverbs (Debian package python3-pyverbs)"
