@@ -8,8 +8,8 @@
 
 #include "cxemu/core/bell.h"
 #include "cxemu/core/counters.h"
-#include "cxemu/core/frame.h"
 #include "cxemu/core/fault.h"
+#include "cxemu/core/frame.h"
 #include "cxemu/core/nic.h"
 #include "cxemu/core/pace.h"
 #include "cxemu/core/rate.h"
