@@ -40,6 +40,7 @@ extern "C" {
     X(rx_dropped_by_rule)      /* a drop rule */                                                  \
     X(rx_dropped_link_down)                                                                       \
     X(rx_dropped_netdev)       /* the netdev's queue was full */                                  \
+    X(rx_dropped_own)          /* looped back to the domain that sent it, which did not ask */       \
     X(rx_dropped_queue_state)  /* the rule's queue is not ready to receive */                     \
     X(rx_errors_short)         /* shorter than an Ethernet header */                              \
     X(rx_errors_crc)           /* damaged on the wire, so that the frame check fails */           \
@@ -55,6 +56,7 @@ extern "C" {
     X(tx_dropped_oversize)     /* longer than the port's MTU allows */                            \
     X(tx_dropped_link_down)                                                                       \
     X(tx_dropped_destroyed)    /* rung, but the wire stayed full while the queue was destroyed */ \
+    X(loopback_packets)        /* frames that came back inside of the port */                     \
     X(tx_backpressure)         /* passes in which a send queue waited for the wire */             \
     X(netdev_errors_offload)   /* frames from the netdev that could not be completed */           \
     X(req_cqe_errors)          /* error completions of send entries, flushes among them */        \

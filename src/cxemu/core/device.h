@@ -14,6 +14,7 @@
 #include "cxemu/core/pace.h"
 #include "cxemu/core/rate.h"
 #include "cxemu/core/rq.h"
+#include "cxemu/core/rss.h"
 #include "cxemu/core/space.h"
 #include "cxemu/core/steer.h"
 #include "cxemu/core/wire.h"
@@ -81,6 +82,16 @@ struct cxemu_qp {
      * copy that is brought up to date when the doorbell record moves. */
     uint8_t *sq_ring;
     struct cxemu_rq rq;
+    struct cxemu_rss *rss; /* in place of rq and of a send queue: spreads by hash; else NULL */
+};
+
+/* Loopback inside of the port: tir.c. */
+struct cxemu_loopback {
+    uint32_t next_td, tds,
+        self_users;     /* domains opened, open now; queue pairs that want their own */
+    uint32_t sender;    /* the domain whose queue is being sent from; the netdev's is 0 */
+    bool is_on;         /* ask cxemu_loop_decide of each frame sent */
+    bool is_delivering; /* what the sender sent is on its way in, and not a frame of the wire */
 };
 
 struct cxemu_listener {
@@ -114,6 +125,7 @@ struct cxemu_nic {
     struct cxemu_rq **rqs; /* all receive queues */
     uint32_t rq_count, rq_room;
     uint32_t rqs_failed; /* of them: have entries to flush, or will */
+    struct cxemu_loopback loopback;
     struct cxemu_cq **cqs;
     uint32_t cq_count, cq_room;
     struct cxemu_bell **bells;
@@ -168,6 +180,16 @@ void cxemu_cq_notify(struct cxemu_cq *cq);
 bool cxemu_qp_fail(struct cxemu_qp *qp);
 /* The same of a program's event, unless a fault makes it get lost. */
 void cxemu_qp_tell(struct cxemu_qp *qp, enum cxemu_event event);
+
+/* tir.c: a frame that the port is about to send, or has sent. Is it for the port itself? */
+enum cxemu_loop { CXEMU_LOOP_NONE, CXEMU_LOOP_COPY, CXEMU_LOOP_ONLY };
+enum cxemu_loop cxemu_loop_decide(const struct cxemu_nic *nic, const uint8_t *frame);
+/* May a queue of transport domain td take the frame that is being delivered? */
+bool cxemu_loop_allows(const struct cxemu_nic *nic, const struct cxemu_tir_attr *tir,
+                       const uint8_t *frame);
+/* A queue pair begins or ceases to ask for its own frames. */
+void cxemu_loop_user(struct cxemu_nic *nic, const struct cxemu_tir_attr *tir, int change);
+
 /* qp.c: brings [from, from + bytes) of a ring's copy up to date, round its end. False: unreadable.
  */
 bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint8_t *theirs,
@@ -177,7 +199,7 @@ bool cxemu_ring_fetch(const struct cxemu_space *space, uint8_t *ring, const uint
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget);
 bool cxemu_sq_is_idle(const struct cxemu_qp *qp); /* nothing rung that could be sent */
 
-/* qp.c: what steering hands to a queue pair, for its receive queue. */
+/* tir.c: what steering hands to a queue pair, for its receive queue. */
 void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag);
 
 /* port.c: the port's two sides. */

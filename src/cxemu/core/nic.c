@@ -357,8 +357,10 @@ static int pump_queues(struct cxemu_nic *nic, unsigned budget)
         return 0;
     for (uint32_t i = 0; i < nic->qp_count; i++) {
         struct cxemu_qp *qp = nic->qps[(nic->next_qp + i) % nic->qp_count];
+        nic->loopback.sender = qp->attr.tir.td;
         moved += cxemu_sq_run(qp, budget);
     }
+    nic->loopback.sender = 0; /* the netdev's */
     for (uint32_t i = 0; nic->rqs_failed && i < nic->rq_count; i++)
         moved += cxemu_rq_flush(nic->rqs[i], budget);
     nic->next_qp++;

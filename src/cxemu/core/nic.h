@@ -101,6 +101,21 @@ uint64_t cxemu_nic_due_ns(struct cxemu_nic *nic);
  * sleeps; up to n. */
 int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n);
 
+/* --- loopback inside of the port
+ * ---------------------------------------------------------------------
+ *
+ * What a queue sends to the port's own address, or to a group, comes back to the port when somebody
+ * else may want it: when more than one transport domain (a user's context) is open, or a queue pair
+ * asked for its own. A domain's queues do not get what the domain itself sent, unless they asked.
+ * Unicast that comes back does not go to the wire as well. (mlx5_ib_enable_lb, mlx5_nic_vport_
+ * update_local_lb; PRM tirc.self_lb_block, nic_vport_context.disable_{uc,mc}_local_lb.) */
+
+enum cxemu_self_lb { CXEMU_SELF_LB_UC = 1 << 0, CXEMU_SELF_LB_MC = 1 << 1 };
+
+/* A transport domain; never 0. */
+uint32_t cxemu_nic_td_open(struct cxemu_nic *nic);
+void cxemu_nic_td_close(struct cxemu_nic *nic, uint32_t td);
+
 /* --- memory --------------------------------------------------------------------------------------
  */
 
@@ -165,6 +180,10 @@ struct cxemu_rq_attr {
     struct cxemu_space *space; /* of ring and doorbell; the queue takes a reference of its own */
     uint32_t uidx;             /* reported in CQEs (cqe_version 1) */
     bool vlan_strip, scatter_fcs;
+    /* Striding: an entry is 1 << strides_log strides of 1 << stride_bytes_log bytes, and takes
+     * several frames. 0 bytes: an entry takes one frame. */
+    uint8_t strides_log, stride_bytes_log;
+    bool two_byte_shift;    /* two zeros before each frame, which align its IP header */
     enum cxemu_event fatal; /* what on_error tells */
     void (*on_error)(void *cookie, enum cxemu_event event);
     void *cookie;
@@ -175,6 +194,9 @@ uint32_t cxemu_rq_number(const struct cxemu_rq *rq);
 /* The transition is already judged legal by uverbs/. */
 void cxemu_rq_state_set(struct cxemu_rq *rq, enum cxemu_rq_state state);
 enum cxemu_rq_state cxemu_rq_state_get(struct cxemu_rq *rq);
+void cxemu_rq_vlan_strip_set(struct cxemu_rq *rq, bool strip);
+/* Frames that found no entry posted. */
+uint64_t cxemu_rq_out_of_buffer(struct cxemu_rq *rq);
 void cxemu_rq_destroy(struct cxemu_rq *rq); /* no indirection table names it */
 
 /* --- rates
@@ -212,6 +234,13 @@ enum cxemu_qp_state { /* values are enum ib_qp_state's */
                       CXEMU_QPS_ERR = 6,
 };
 
+/* How a queue pair takes what steering sends it. */
+struct cxemu_tir_attr {
+    uint32_t td;          /* transport domain: cxemu_nic_td_open; 0: none */
+    uint8_t self_lb;      /* of enum cxemu_self_lb */
+    bool tunnel_offloads; /* completions describe what a tunnel carries */
+};
+
 struct cxemu_qp_attr {
     uint32_t pd;
     struct cxemu_cq *send_cq, *recv_cq;
@@ -225,6 +254,7 @@ struct cxemu_qp_attr {
     struct cxemu_bell *bell;   /* rung with each post_send; NULL: the record is watched */
     uint32_t uidx;             /* reported in CQEs (cqe_version 1) */
     bool sq_sig_all, vlan_strip, scatter_fcs;
+    struct cxemu_tir_attr tir;
     void (*on_error)(void *cookie, enum cxemu_event event);
     void *cookie;
 };
@@ -242,6 +272,38 @@ RS_MUST_USE int cxemu_qp_rate_set(struct cxemu_qp *qp, const struct cxemu_rate *
 /* Drains doorbells already rung, then removes it (a real NIC has sent those frames). No flow refers
  * to it. */
 void cxemu_qp_destroy(struct cxemu_qp *qp);
+
+/* A queue pair that receives only, and spreads what steering sends it over receive queues: mlx5's
+ * TIR with a hash and an indirection table. It has no state. */
+
+#define CXEMU_HASH_KEY_BYTES 40
+#define CXEMU_RQT_MAX        (1u << 11) /* entries of an indirection table */
+
+enum cxemu_hash_field { /* PRM rx_hash_field_select.selected_fields */
+                        CXEMU_HASH_SRC_IP = 1 << 0,
+                        CXEMU_HASH_DST_IP = 1 << 1,
+                        CXEMU_HASH_L4_SPORT = 1 << 2,
+                        CXEMU_HASH_L4_DPORT = 1 << 3,
+                        CXEMU_HASH_IPSEC_SPI = 1 << 4,
+};
+
+struct cxemu_hash_attr {
+    uint8_t key[CXEMU_HASH_KEY_BYTES];
+    uint8_t fields;     /* of enum cxemu_hash_field; 0: everything goes to entry 0 */
+    uint8_t ip_version; /* 4 or 6: only those are hashed; 0: both */
+    uint8_t l4_proto;   /* whose ports: 6, 17 */
+    bool inner;         /* of the headers inside of a tunnel */
+    bool symmetric;     /* both directions of a connection hash alike */
+};
+
+struct cxemu_rss_attr {
+    struct cxemu_rq *const *rqs; /* copied; each must outlive the queue pair */
+    uint32_t count;              /* a power of two */
+    struct cxemu_hash_attr hash;
+    struct cxemu_tir_attr tir;
+};
+RS_MUST_USE int cxemu_qp_create_rss(struct cxemu_nic *nic, const struct cxemu_rss_attr *attr,
+                                    struct cxemu_qp **out);
 
 /* --- steering
  * ------------------------------------------------------------------------------------------ */

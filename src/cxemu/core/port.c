@@ -93,6 +93,12 @@ static bool leftovers(struct cxemu_nic *nic, struct cxemu_rx_frame *frame,
 
 static void to_netdev(struct cxemu_nic *nic, const struct cxemu_rx_frame *frame)
 {
+    static const struct cxemu_tir_attr tir = {.td = 0};
+
+    if (rs_unlikely(nic->loopback.is_delivering) && !cxemu_loop_allows(nic, &tir, frame->data)) {
+        nic->counters.rx_dropped_own++;
+        return;
+    }
     if (cxemu_netdev_write(nic->netdev, frame->data, frame->len) == 0)
         nic->counters.rx_netdev_packets++;
     else
@@ -183,12 +189,30 @@ uint8_t *cxemu_port_tx_slot(struct cxemu_nic *nic, uint32_t len)
     return nic->tx_slot;
 }
 
+/* What is being sent comes back to the port. False: it does not leave as well. */
+static RS_NOINLINE bool loop_back(struct cxemu_nic *nic, uint32_t len)
+{
+    const struct cxemu_frame in = {nic->tx_slot, len};
+    enum cxemu_loop loop = cxemu_loop_decide(nic, nic->tx_slot);
+    struct cxemu_rx_frame frame;
+
+    if (loop == CXEMU_LOOP_NONE)
+        return true;
+    nic->counters.loopback_packets++;
+    nic->loopback.is_delivering = true;
+    steer(nic, &frame, &in);
+    nic->loopback.is_delivering = false;
+    return loop == CXEMU_LOOP_COPY;
+}
+
 void cxemu_port_tx_commit(struct cxemu_nic *nic, uint32_t len)
 {
     if (rs_unlikely(!nic->link_up)) {
         nic->counters.tx_dropped_link_down++;
         return;
     }
+    if (rs_unlikely(nic->loopback.is_on) && !loop_back(nic, len))
+        return;
     nic->counters.tx_packets++;
     nic->counters.tx_bytes += len;
     if (rs_unlikely(is_multicast(nic->tx_slot)))

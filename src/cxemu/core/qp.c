@@ -99,6 +99,7 @@ static int queues_add(struct cxemu_nic *nic, struct cxemu_qp *qp)
     if (qp->attr.send_cq)
         qp->attr.send_cq->users++;
     cxemu_bell_get(qp->attr.bell);
+    cxemu_loop_user(nic, &qp->attr.tir, 1);
     return 0;
 }
 
@@ -229,6 +230,7 @@ static void drain(struct cxemu_qp *qp)
     qp->sq_rung = true; /* whether or not the last ring was seen already */
     for (int i = 0; i < DRAIN_TRIES; i++) {
         nic->now_ns = 0;
+        nic->loopback.sender = qp->attr.tir.td;
         while (cxemu_sq_run(qp, QUEUE_MAX) > 0) {
         }
         if (nic->wire)
@@ -244,10 +246,25 @@ static void drain(struct cxemu_qp *qp)
     nic->counters.tx_dropped_destroyed++;
 }
 
+static void destroy_rss(struct cxemu_qp *qp)
+{
+    struct cxemu_nic *nic = qp->nic;
+
+    cxemu_nic_lock(nic);
+    cxemu_rss_destroy(qp->rss);
+    cxemu_loop_user(nic, &qp->attr.tir, -1);
+    cxemu_nic_unlock(nic);
+    free(qp);
+}
+
 void cxemu_qp_destroy(struct cxemu_qp *qp)
 {
     struct cxemu_nic *nic = qp->nic;
 
+    if (qp->rss) {
+        destroy_rss(qp);
+        return;
+    }
     cxemu_nic_lock(nic);
     /* A NIC that has failed sends nothing, and its program may have freed the queue already. */
     if (!nic->failed && qp->state == CXEMU_QPS_RTS && !qp->sq_error && qp->attr.sq_wqebb_count)
@@ -256,14 +273,10 @@ void cxemu_qp_destroy(struct cxemu_qp *qp)
     cxemu_array_remove(nic->qps, &nic->qp_count, qp);
     cxemu_bell_put(qp->attr.bell);
     cxemu_rq_fini(&qp->rq);
+    cxemu_loop_user(nic, &qp->attr.tir, -1);
     if (qp->attr.send_cq)
         qp->attr.send_cq->users--;
     cxemu_nic_unlock(nic);
     sq_ring_free(qp);
     free(qp);
-}
-
-void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag)
-{
-    cxemu_rq_receive(&qp->rq, frame, tag);
 }

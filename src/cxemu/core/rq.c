@@ -15,8 +15,18 @@
 enum {
     SHIFT_MIN = 4, /* one data segment */
     SHIFT_MAX = 13,
+    STRIDING_SHIFT_MIN = 5, /* a next segment, of no use here, comes first */
+    STRIDES_LOG_MAX = 16,
+    STRIDE_BYTES_LOG_MAX = 13,
     QUEUE_MAX = 1 << 15, /* entries: the doorbell record's index has 16 bits */
 };
+
+static bool is_striding_valid(const struct cxemu_rq_attr *attr)
+{
+    return !attr->stride_bytes_log ||
+           (attr->wqe_shift >= STRIDING_SHIFT_MIN && attr->strides_log <= STRIDES_LOG_MAX &&
+            attr->stride_bytes_log <= STRIDE_BYTES_LOG_MAX);
+}
 
 static bool is_attr_valid(const struct cxemu_rq_attr *attr)
 {
@@ -24,7 +34,7 @@ static bool is_attr_valid(const struct cxemu_rq_attr *attr)
         return true;
     return !(attr->wqe_count & (attr->wqe_count - 1)) && attr->wqe_count <= QUEUE_MAX &&
            attr->wqe_shift >= SHIFT_MIN && attr->wqe_shift <= SHIFT_MAX && attr->buf && attr->cq &&
-           attr->doorbell;
+           attr->doorbell && is_striding_valid(attr);
 }
 
 static size_t ring_bytes(const struct cxemu_rq *rq)
@@ -80,6 +90,7 @@ void cxemu_rq_change(struct cxemu_rq *rq, enum cxemu_rq_state state)
     if (state == CXEMU_RQS_RST) {
         rq->ci = 0;
         rq->pi = 0;
+        rq->stride = 0;
     }
     failed_set(rq, state == CXEMU_RQS_ERR && rq->attr.wqe_count);
     rq->state = state;
@@ -133,7 +144,7 @@ int cxemu_rq_flush(struct cxemu_rq *rq, unsigned budget)
     while (done < budget && cxemu_rq_has_entry(rq) && !rq->attr.cq->failed) {
         cxemu_cq_error(rq->attr.cq, MLX5_CQE_RESP_ERR, MLX5_CQE_SYNDROME_WR_FLUSH_ERR, rq->number,
                        rq->attr.uidx, 0, rq->ci);
-        rq->ci++;
+        cxemu_rq_next_entry(rq);
         done++;
     }
     return (int)done;
@@ -192,4 +203,21 @@ enum cxemu_rq_state cxemu_rq_state_get(struct cxemu_rq *rq)
     state = rq->failed ? CXEMU_RQS_ERR : rq->state;
     cxemu_nic_unlock(rq->nic);
     return state;
+}
+
+void cxemu_rq_vlan_strip_set(struct cxemu_rq *rq, bool strip)
+{
+    cxemu_nic_lock(rq->nic);
+    rq->attr.vlan_strip = strip;
+    cxemu_nic_unlock(rq->nic);
+}
+
+uint64_t cxemu_rq_out_of_buffer(struct cxemu_rq *rq)
+{
+    uint64_t count;
+
+    cxemu_nic_lock(rq->nic);
+    count = rq->counters.out_of_buffer;
+    cxemu_nic_unlock(rq->nic);
+    return count;
 }

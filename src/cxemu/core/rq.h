@@ -30,7 +30,9 @@ struct cxemu_rq {
     uint32_t number, shown;    /* shown: that of the queue pair, by which the program knows it */
     enum cxemu_rq_state state;
     bool failed;     /* an entry failed, or state ERR: flush what follows */
+    uint32_t users;  /* entries of indirection tables that receive queue pairs have */
     uint16_t ci, pi; /* consumer index, free running; producer as last read from the record */
+    uint32_t stride; /* of the entry at ci, the first that is free */
     /* The ring as the engine reads it: the program's own, or, when it is in another process, a
      * copy that is brought up to date when the doorbell record moves. */
     uint8_t *ring;
@@ -53,8 +55,24 @@ bool cxemu_rq_has_entry(struct cxemu_rq *rq);
 /* Flush errors for up to budget posted entries of a failed queue; how many. */
 int cxemu_rq_flush(struct cxemu_rq *rq, unsigned budget);
 
+/* The entry at ci is used up. */
+static inline void cxemu_rq_next_entry(struct cxemu_rq *rq)
+{
+    rq->ci++;
+    rq->stride = 0;
+}
+
+/* What the way to the queue found out about a frame, for its completion. */
+struct cxemu_rx_note {
+    uint32_t tag;
+    uint32_t hash;
+    uint8_t hash_type;
+    bool inner; /* describe what a tunnel carries */
+};
+
 /* rq_receive.c: a frame that steering sent here. */
-void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame, uint32_t tag);
+void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
+                      const struct cxemu_rx_note *note);
 
 #ifdef __cplusplus
 }

@@ -162,6 +162,34 @@ struct Completion {
     {
         return be32toh(cqe.sop_drop_qpn) & 0xffffff;
     }
+    /* By the byte offsets of the kernel's struct mlx5_cqe64. */
+    uint32_t hash() const
+    {
+        uint32_t v;
+        std::memcpy(&v, reinterpret_cast<const uint8_t *>(&cqe) + 12, 4);
+        return be32toh(v);
+    }
+    uint8_t hash_type() const
+    {
+        return reinterpret_cast<const uint8_t *>(&cqe)[16];
+    }
+    uint8_t tunnel_info() const
+    {
+        return reinterpret_cast<const uint8_t *>(&cqe)[0];
+    }
+    /* Of a striding queue. */
+    bool filler() const
+    {
+        return byte_cnt() >> 31;
+    }
+    uint32_t strides() const
+    {
+        return (byte_cnt() >> 16) & 0x7fff;
+    }
+    uint32_t stride_bytes() const
+    {
+        return byte_cnt() & 0xffff;
+    }
 };
 
 class Cq
@@ -295,7 +323,9 @@ class Qp
         uint32_t sq = 256, rq = 64;
         uint8_t shift = 6; /* four segments */
         bool sig_all = false, strip = false, fcs = false;
-        uint32_t pd = 1, uidx = 0x77;
+        uint32_t pd = 1, uidx = 0x77, td = 0;
+        uint8_t self_lb = 0;
+        bool tunnel = false;
         cxemu_bell *bell = nullptr;
         cxemu_qp_state state = CXEMU_QPS_RTS;
     };
@@ -322,6 +352,7 @@ class Qp
         attr.sq_sig_all = o.sig_all;
         attr.vlan_strip = o.strip;
         attr.scatter_fcs = o.fcs;
+        attr.tir = {o.td, o.self_lb, o.tunnel};
         attr.on_error = [](void *c, cxemu_event e) { static_cast<Qp *>(c)->events.push_back(e); };
         attr.cookie = this;
         EXPECT_EQ(cxemu_qp_create(nic, &attr, &qp), 0);
@@ -438,6 +469,80 @@ class Qp
     }
     Options o_;
     uint8_t *sq_, *rq_;
+};
+
+/* A receive queue of its own. */
+class Wq
+{
+  public:
+    struct Options {
+        uint32_t count = 64;
+        uint8_t shift = 6;
+        bool strip = false, fcs = false;
+        uint8_t strides_log = 0, stride_bytes_log = 0; /* 0: not striding */
+        bool two_byte_shift = false;
+        uint32_t pd = 1, uidx = 0x88;
+        cxemu_rq_state state = CXEMU_RQS_RDY;
+    };
+    Wq(cxemu_nic *nic, Cq *cq, const Options &o) : o_(o)
+    {
+        void *p = nullptr;
+        EXPECT_EQ(posix_memalign(&p, 4096, size_t(o.count) << o.shift), 0);
+        ring_ = static_cast<uint8_t *>(p);
+        cxemu_rq_attr attr = {};
+        attr.pd = o.pd;
+        attr.cq = cq->cq;
+        attr.buf = ring_;
+        attr.wqe_count = o.count;
+        attr.wqe_shift = o.shift;
+        attr.doorbell = doorbell;
+        attr.uidx = o.uidx;
+        attr.vlan_strip = o.strip;
+        attr.scatter_fcs = o.fcs;
+        attr.strides_log = o.strides_log;
+        attr.stride_bytes_log = o.stride_bytes_log;
+        attr.two_byte_shift = o.two_byte_shift;
+        attr.fatal = CXEMU_EVENT_WQ_FATAL;
+        attr.on_error = [](void *c, cxemu_event e) { static_cast<Wq *>(c)->events.push_back(e); };
+        attr.cookie = this;
+        EXPECT_EQ(cxemu_rq_create(nic, &attr, &rq), 0);
+        cxemu_rq_state_set(rq, o.state);
+    }
+    ~Wq()
+    {
+        cxemu_rq_destroy(rq);
+        free(ring_);
+    }
+    Wq(const Wq &) = delete;
+
+    void recv(const std::vector<Sge> &sges)
+    {
+        size_t at = (size_t(pi) & (o_.count - 1)) << o_.shift;
+        size_t i = o_.stride_bytes_log ? 1 : 0, room = size_t(1) << (o_.shift - 4);
+        auto *seg = reinterpret_cast<mlx5_wqe_data_seg *>(ring_ + at);
+        for (const Sge &s : sges) {
+            ASSERT_LT(i, room);
+            seg[i].byte_count = htobe32(s.len);
+            seg[i].lkey = htobe32(s.lkey);
+            seg[i++].addr = htobe64(s.addr);
+        }
+        if (i < room) {
+            seg[i].byte_count = 0;
+            seg[i].lkey = htobe32(MLX5_INVALID_LKEY);
+            seg[i].addr = 0;
+        }
+        pi++;
+        __atomic_store_n(&doorbell[0], htobe32(pi), __ATOMIC_RELEASE);
+    }
+
+    cxemu_rq *rq = nullptr;
+    uint16_t pi = 0;
+    std::vector<cxemu_event> events;
+    uint32_t doorbell[2] = {0, 0};
+
+  private:
+    Options o_;
+    uint8_t *ring_;
 };
 
 /* Match key: byte offsets of fte_match_set_lyr_2_4. */
