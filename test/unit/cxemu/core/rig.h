@@ -496,6 +496,7 @@ class Wq
         attr.wqe_count = o.count;
         attr.wqe_shift = o.shift;
         attr.doorbell = doorbell;
+        attr.space = space();
         attr.uidx = o.uidx;
         attr.vlan_strip = o.strip;
         attr.scatter_fcs = o.fcs;
