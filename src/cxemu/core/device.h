@@ -39,9 +39,12 @@ struct cxemu_mr_slot {
     uint8_t generation;
 };
 
+#define CXEMU_NULL_BYTES (1u << 18) /* the most that one segment names */
+
 struct cxemu_mr_table {
     struct cxemu_mr_slot *slots;
     uint32_t count, next_free;
+    uint8_t *null_memory; /* behind CXEMU_NULL_KEY: zeros that are read, room that is written */
 };
 
 struct cxemu_cq {

@@ -123,6 +123,16 @@ void cxemu_mr_destroy(struct cxemu_mr *mr)
     free(mr);
 }
 
+/* PRM: what is written through the dump_fill_mkey goes nowhere, what is read is zero. */
+static uint8_t *resolve_null(const struct cxemu_mr_table *table, uint32_t key, uint32_t len,
+                             uint32_t access, const struct cxemu_space **space)
+{
+    if (key != CXEMU_NULL_KEY || len > CXEMU_NULL_BYTES || !table->null_memory)
+        return NULL;
+    *space = NULL;
+    return access ? table->null_memory + CXEMU_NULL_BYTES : table->null_memory;
+}
+
 uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint64_t iova,
                           uint32_t len, uint32_t access, uint32_t pd,
                           const struct cxemu_space **space)
@@ -132,9 +142,11 @@ uint8_t *cxemu_mr_resolve(const struct cxemu_mr_table *table, uint32_t key, uint
     uint64_t offset;
 
     if (index >= table->count)
-        return NULL;
+        return resolve_null(table, key, len, access, space);
     mr = table->slots[index].mr;
-    if (!mr || mr->lkey != key || mr->attr.pd != pd || (mr->attr.access & access) != access)
+    if (!mr)
+        return resolve_null(table, key, len, access, space);
+    if (mr->lkey != key || mr->attr.pd != pd || (mr->attr.access & access) != access)
         return NULL;
     offset = iova - mr->attr.iova; /* wraps to something huge when iova lies below */
     if (offset > mr->attr.len || len > mr->attr.len - offset)

@@ -165,6 +165,11 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
     nic = calloc(1, sizeof(*nic));
     if (!nic)
         goto release;
+    nic->mrs.null_memory = calloc(2, CXEMU_NULL_BYTES); /* no page of it is there before its use */
+    if (!nic->mrs.null_memory) {
+        free(nic);
+        goto release;
+    }
     nic->attr = *attr;
     nic->wire = attr->wire;
     nic->frame_max = attr->mtu_bytes + RS_ETHER_BYTES + RS_ETHER_VLAN_BYTES;
@@ -183,6 +188,7 @@ int cxemu_nic_create(const struct cxemu_nic_attr *attr, struct cxemu_nic **out)
     return 0;
 
 free_nic:
+    free(nic->mrs.null_memory);
     free(nic);
     if (attr->wire)
         attr->wire->ops->destroy(attr->wire);
@@ -207,6 +213,7 @@ void cxemu_nic_destroy(struct cxemu_nic *nic)
     free(nic->cqs);
     free(nic->bells);
     free(nic->mrs.slots);
+    free(nic->mrs.null_memory);
     pthread_mutex_destroy(&nic->lock);
     free(nic);
 }

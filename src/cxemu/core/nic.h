@@ -127,6 +127,8 @@ struct cxemu_mr_attr {
 };
 RS_MUST_USE int cxemu_mr_create(struct cxemu_nic *nic, const struct cxemu_mr_attr *attr,
                                 struct cxemu_mr **out);
+/* A key of every NIC and protection domain: reads give zeros, writes are lost (dump_fill_mkey). */
+#define CXEMU_NULL_KEY 0x700
 uint32_t cxemu_mr_lkey(const struct cxemu_mr *mr);
 RS_MUST_USE int cxemu_mr_change(struct cxemu_mr *mr,
                                 const struct cxemu_mr_attr *attr); /* REREG_MR */

@@ -149,6 +149,8 @@ static void fill_context(const struct cxemu_dev *dev, struct mlx5_ib_alloc_ucont
         .eth_min_inline = MLX5_USER_INLINE_MODE_NONE,
         .log_uar_size = 12,
         .num_uars_per_page = 1,
+        .comp_mask = MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_DUMP_FILL_MKEY,
+        .dump_fill_mkey = CXEMU_NULL_KEY,
     };
     if (clock) {
         r->comp_mask |= MLX5_IB_ALLOC_UCONTEXT_RESP_MASK_CORE_CLOCK_OFFSET;

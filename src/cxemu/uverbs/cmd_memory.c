@@ -137,6 +137,9 @@ static int make_attr(uint64_t start, uint64_t length, uint64_t hca_va, uint32_t 
         return -EINVAL;
     if (start + length < start)
         return -EINVAL;
+    /* ib_umem_get: no page at all. */
+    if (!length && !(start & 4095))
+        return -EINVAL;
     if (cxemu_umem_check(start, length, is_written(access)))
         return -EFAULT;
     attr->iova = hca_va;
