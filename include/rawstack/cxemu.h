@@ -13,6 +13,7 @@
 #define RAWSTACK_CXEMU_H
 
 #include <rawstack/types.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -110,6 +111,32 @@ RS_API uint64_t cxemu_fault_fired(const char *nic, int id);
 /* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "context"): for leak checks.
  */
 RS_API uint64_t cxemu_object_count(const char *nic, const char *kind);
+
+/* --- one NIC, many processes ------------------------------------------------------------------
+ */
+
+/*
+ * Holds this process's NICs out to other processes, which reach them with `cxemu run --nic NAME`:
+ * what `cxemu start` does. Before the first cxemu_nic_add; each NIC added or removed later is seen
+ * by the others. Rules, counters, wires and the table of rates are the NIC's, as with hardware; an
+ * object dies with the last copy of the descriptor that it was made through; what a program may do
+ * is judged by its own capabilities.
+ *
+ * name: letters, digits, '.', '_' and '-', at most 32 of them, not first '.' or '-'.
+ * 0; -EINVAL the name, -EADDRINUSE an instance of that name runs, -EBUSY there are NICs already,
+ * -EACCES and the like from the folder; `err` says which.
+ */
+RS_API RS_MUST_USE int cxemu_share(const char *name, char *err, size_t err_len);
+/* Unplugs all NICs, closes what others have open and removes the instance's folder. */
+RS_API void cxemu_unshare(void);
+
+/* The folder of an instance, running or not; with NULL the one that all are in: $CXEMU_RUN_DIR, or
+ * /run/cxemu for root, or cxemu in $XDG_RUNTIME_DIR or /tmp/cxemu-UID. -EINVAL the name,
+ * -ENAMETOOLONG. */
+RS_API RS_MUST_USE int cxemu_instance_dir(const char *name, char *dir, size_t len);
+/* The process that holds a running instance; -ENOENT: none does, and what one left behind is swept.
+ */
+RS_API RS_MUST_USE pid_t cxemu_instance_pid(const char *name);
 
 #ifdef __cplusplus
 }

@@ -12,5 +12,8 @@ enum {
 
 /* argv[0] is the subcommand's name. Returns an exit status, or does not return. */
 int cxemu_run(int argc, char **argv);
+int cxemu_start(int argc, char **argv);
+int cxemu_status(int argc, char **argv);
+int cxemu_stop(int argc, char **argv);
 
 #endif

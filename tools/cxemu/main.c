@@ -5,14 +5,32 @@
 #include <stdio.h>
 #include <string.h>
 
+struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *synopsis;
+};
+
+static const struct subcommand subcommands[] = {
+    {"run", cxemu_run, "run [--nic SPEC|NAME]... [--drive thread|pump] [-v] [--] PROGRAM [ARG]..."},
+    {"start", cxemu_start, "start NAME [--nic SPEC]... [--foreground]"},
+    {"status", cxemu_status, "status [--json] [NAME]"},
+    {"stop", cxemu_stop, "stop NAME"},
+};
+
+#define COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
+
 static void usage(FILE *to)
 {
-    fputs("usage: cxemu run [--nic SPEC]... [--drive thread|pump] [-v] [--] PROGRAM [ARG]...\n"
-          "       cxemu --help | --version\n"
+    for (size_t i = 0; i < COUNT; i++)
+        fprintf(to, "%s cxemu %s\n", i ? "      " : "usage:", subcommands[i].synopsis);
+    fputs("       cxemu --help | --version\n"
           "\n"
-          "Runs a program with emulated ConnectX NICs. `cxemu run --help` says how; cxemu(1) has "
-          "the\n"
-          "whole story.\n",
+          "Runs programs with emulated ConnectX NICs: `run` with NICs of their own, or, by NAME, "
+          "with\n"
+          "those that `start` made and that several programs share. `cxemu run --help` and so on "
+          "say\n"
+          "how; cxemu(1) has the whole story.\n",
           to);
 }
 
@@ -22,8 +40,9 @@ int main(int argc, char **argv)
         usage(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "run") == 0)
-        return cxemu_run(argc - 1, argv + 1);
+    for (size_t i = 0; i < COUNT; i++)
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return subcommands[i].run(argc - 1, argv + 1);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         usage(stdout);
         return 0;
@@ -32,6 +51,9 @@ int main(int argc, char **argv)
         puts("cxemu " RAWSTACK_VERSION);
         return 0;
     }
-    fprintf(stderr, "cxemu: unknown subcommand '%s'; the one there is: run\n", argv[1]);
+    fprintf(stderr, "cxemu: unknown subcommand '%s'; there are:", argv[1]);
+    for (size_t i = 0; i < COUNT; i++)
+        fprintf(stderr, " %s", subcommands[i].name);
+    fputc('\n', stderr);
     return EXIT_USAGE;
 }

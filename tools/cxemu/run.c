@@ -17,10 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NICS_TEXT_MAX 8192
+#define NICS_TEXT_MAX  8192
+#define SYSTEM_RUN_DIR "/run/cxemu"
 
 struct options {
     char nics[NICS_TEXT_MAX]; /* joined by ';' */
+    char instance[PATH_MAX];  /* or the folder of an instance */
     const char *drive;
     bool verbose;
 };
@@ -28,7 +30,7 @@ struct options {
 static void usage(FILE *to)
 {
     fputs(
-        "usage: cxemu run [--nic SPEC]... [--drive thread|pump] [-v] [--] PROGRAM [ARG]...\n"
+        "usage: cxemu run [--nic SPEC|NAME]... [--drive thread|pump] [-v] [--] PROGRAM [ARG]...\n"
         "\n"
         "Runs PROGRAM with emulated ConnectX NICs in place of the system's InfiniBand devices, "
         "and\n"
@@ -49,6 +51,7 @@ static void usage(FILE *to)
         "                       max_qp=4096         queue pairs that the NIC has\n"
         "                       mode=0666           permissions of the device node\n"
         "                     without --nic: one NIC with no wire\n"
+        "  -n, --nic NAME     the NICs that `cxemu start NAME` made, shared with others\n"
         "  -d, --drive HOW    thread (default): a device thread moves frames;\n"
         "                     pump: only calls of cxemu_pump() in PROGRAM do\n"
         "  -v, --verbose      names on stderr what PROGRAM asks for and cxemu does not have\n"
@@ -58,11 +61,34 @@ static void usage(FILE *to)
         to);
 }
 
+/* An instance of the user's own, or else of root's. */
+static int set_instance(struct options *o, const char *name)
+{
+    pid_t pid = cxemu_instance_pid(name);
+
+    if (pid <= 0 && !getenv("CXEMU_RUN_DIR")) {
+        setenv("CXEMU_RUN_DIR", SYSTEM_RUN_DIR, 1);
+        pid = cxemu_instance_pid(name);
+    }
+    if (pid <= 0) {
+        fprintf(stderr, "cxemu: --nic %s: no instance of that name runs (see `cxemu start`)\n",
+                name);
+        return -1;
+    }
+    return cxemu_instance_dir(name, o->instance, sizeof(o->instance));
+}
+
 static int add_nic(struct options *o, const char *spec)
 {
     char err[256];
     size_t used = strlen(o->nics);
 
+    if (o->instance[0] || (used && !strchr(spec, '='))) {
+        fprintf(stderr, "cxemu: --nic %s: an instance comes alone\n", spec);
+        return -1;
+    }
+    if (!strchr(spec, '='))
+        return set_instance(o, spec);
     if (cxemu_nic_check(spec, err, sizeof(err))) {
         fprintf(stderr, "cxemu: --nic %s: %s\n", spec, err);
         return -1;
@@ -165,13 +191,21 @@ static int set_preload(void)
     return set("LD_PRELOAD", text); /* empty names are skipped */
 }
 
+static int set_log(const struct options *o)
+{
+    return o->verbose ? set("CXEMU_LOG", "stderr") : 0;
+}
+
 static int set_environment(const struct options *o)
 {
+    if (o->instance[0]) {
+        unsetenv("CXEMU_NICS");
+        return set("CXEMU_INSTANCE", o->instance) || set_log(o) ? -1 : set_preload();
+    }
+    unsetenv("CXEMU_INSTANCE");
     if (set("CXEMU_NICS", o->nics[0] ? o->nics : "wire=none") || set("CXEMU_DRIVE", o->drive))
         return -1;
-    if (o->verbose && set("CXEMU_LOG", "stderr"))
-        return -1;
-    return set_preload();
+    return set_log(o) ? -1 : set_preload();
 }
 
 int cxemu_run(int argc, char **argv)

@@ -41,7 +41,8 @@ static atomic_bool has_removed; /* a fault has unplugged a device that is still 
 static enum cxemu_drive drive = CXEMU_DRIVE_THREAD;
 static bool drive_fixed;
 static struct cxemu_driver *driver;
-static void (*_Atomic tend_hook)(void);
+static void (*_Atomic tend_hook)(void), (*_Atomic tend_shared_hook)(void);
+static const struct cxemu_nics_sharer *sharer;
 static atomic_bool detached;
 
 /* --- finding ------------------------------------------------------------------------------ */
@@ -156,6 +157,9 @@ static void tend(void)
 {
     void (*hook)(void) = atomic_load_explicit(&tend_hook, memory_order_acquire);
 
+    if (hook)
+        hook();
+    hook = atomic_load_explicit(&tend_shared_hook, memory_order_acquire);
     if (hook)
         hook();
 }
@@ -335,6 +339,15 @@ static void arm_faults(struct cxemu_nic *nic, const char *text)
     }
 }
 
+static int share(const struct entry *entry, const struct error *e)
+{
+    int err = sharer ? sharer->added(entry->dev, entry->mode) : 0;
+
+    if (err)
+        fail(e, err, "cannot make the device's socket: %s", strerror(-err));
+    return err;
+}
+
 static int add_one(struct cxemu_spec *spec, const struct error *e)
 {
     struct entry *entry = NULL;
@@ -374,6 +387,8 @@ static int add_one(struct cxemu_spec *spec, const struct error *e)
     entry->seat = seat;
     entry->seat.sys_image_guid = entry->dev->sys_image_guid;
     err = add_to_tree(entry, e);
+    if (!err)
+        err = share(entry, e);
     if (!err)
         err = start(entry->dev);
     if (err) {
@@ -448,6 +463,8 @@ static struct cxemu_dev *unplug(struct entry *entry)
 
     describe(entry, &sysfs);
     cxemu_sysfs_remove(&sysfs);
+    if (sharer)
+        sharer->removed(dev);
     entry->dev = NULL;
     stop(dev);
     cxemu_dev_remove(dev);
@@ -658,6 +675,47 @@ void cxemu_nics_on_tend(void (*hook)(void))
     atomic_store(&tend_hook, hook);
 }
 
+void cxemu_nics_on_tend_shared(void (*hook)(void))
+{
+    atomic_store(&tend_shared_hook, hook);
+}
+
+void cxemu_nics_share(const struct cxemu_nics_sharer *with)
+{
+    pthread_mutex_lock(&lock);
+    sharer = with;
+    pthread_mutex_unlock(&lock);
+}
+
+bool cxemu_nics_are_driven(void)
+{
+    return drive == CXEMU_DRIVE_THREAD;
+}
+
+int cxemu_nics_tree_at(const char *dir)
+{
+    pthread_mutex_lock(&lock);
+    int err = has_tree ? -EBUSY : cxemu_sysfs_create_at(dir);
+    has_tree |= !err;
+    pthread_mutex_unlock(&lock);
+    return err;
+}
+
+void cxemu_nics_remove_all(void)
+{
+    char name[CXEMU_NAME_MAX];
+
+    for (unsigned i = 0; i < NICS_MAX; i++) {
+        pthread_mutex_lock(&lock);
+        bool there = entries[i].dev;
+        if (there)
+            snprintf(name, sizeof(name), "%s", entries[i].dev->name);
+        pthread_mutex_unlock(&lock);
+        if (there)
+            (void)!cxemu_nic_remove(name);
+    }
+}
+
 void cxemu_detach(void)
 {
     atomic_store(&detached, true);
@@ -675,6 +733,15 @@ void cxemu_nics_fork_lock(void)
 
 void cxemu_nics_fork_unlock(void)
 {
+    pthread_mutex_unlock(&lock);
+}
+
+void cxemu_nics_tree_remove(void)
+{
+    pthread_mutex_lock(&lock);
+    if (has_tree)
+        cxemu_sysfs_destroy();
+    has_tree = false;
     pthread_mutex_unlock(&lock);
 }
 

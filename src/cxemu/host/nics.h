@@ -27,6 +27,23 @@ void cxemu_nics_clear(void);
  */
 void cxemu_nics_on_tend(void (*tend)(void));
 
+/* Who holds the NICs out to other processes, told of each that comes (before it runs; -errno undoes
+ * it) and goes. NULL: nobody. Set before the first NIC. */
+struct cxemu_nics_sharer {
+    int (*added)(const struct cxemu_dev *dev, uint16_t mode);
+    void (*removed)(const struct cxemu_dev *dev);
+};
+void cxemu_nics_share(const struct cxemu_nics_sharer *sharer);
+/* As cxemu_nics_on_tend, beside it. */
+void cxemu_nics_on_tend_shared(void (*tend)(void));
+/* Is there a thread that moves frames? Else only cxemu_pump may. */
+bool cxemu_nics_are_driven(void);
+/* Makes the private tree in that folder, before the first NIC. -EBUSY: there is one. */
+RS_MUST_USE int cxemu_nics_tree_at(const char *dir);
+void cxemu_nics_tree_remove(void);
+/* Unplugs all NICs, as cxemu_nic_remove does. */
+void cxemu_nics_remove_all(void);
+
 /* A forked child has the descriptors, but no engine and no memory of ours: its commands fail. Set
  * in the child, for good. */
 void cxemu_detach(void);

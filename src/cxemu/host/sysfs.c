@@ -17,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
-#define PREFIX      "cxemu."
-#define PCI_DEVICES "/sys/bus/pci/devices/"
+#define PREFIX         "cxemu."
+#define PCI_DEVICES    "/sys/bus/pci/devices/"
+#define MAKING_SECONDS 10 /* more than anybody takes from mkdtemp to the lock */
 
 static char root[PATH_MAX / 2];
 static pid_t owner;
@@ -114,8 +116,11 @@ static void sweep(const char *parent)
             st.st_uid != geteuid())
             continue;
         int held = raw_openat(AT_FDCWD, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-        if (held < 0)
-            continue; /* just being made */
+        if (held < 0) { /* just being made, or its maker was killed meanwhile */
+            if (time(NULL) - st.st_mtime > MAKING_SECONDS)
+                remove_tree(path);
+            continue;
+        }
         if (flock(held, LOCK_EX | LOCK_NB) == 0)
             remove_tree(path);
         raw_close(held);
@@ -137,6 +142,48 @@ static int take_lock(void)
     return syscall(SYS_renameat, AT_FDCWD, draft, AT_FDCWD, lock) ? -errno : 0;
 }
 
+static int make_top(void)
+{
+    static const char *const dirs[] = {
+        "class", "class/infiniband", "class/infiniband_verbs", "devices", "dev", "dev/infiniband"};
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        err = make_dir("%s", dirs[i]);
+    return err ? err : put_file("class/infiniband_verbs/abi_version", "6\n");
+}
+
+int cxemu_sysfs_create_at(const char *dir)
+{
+    if (strlen(dir) >= sizeof(root))
+        return -ENAMETOOLONG;
+    snprintf(root, sizeof(root), "%s", dir);
+    owner = getpid();
+    int err = make_top();
+    if (err)
+        cxemu_sysfs_destroy();
+    return err;
+}
+
+int cxemu_sysfs_attach(const char *dir)
+{
+    if (strlen(dir) >= sizeof(root))
+        return -ENAMETOOLONG;
+    snprintf(root, sizeof(root), "%s", dir);
+    owner = 0; /* not ours to change or remove */
+    return 0;
+}
+
+const char *cxemu_sysfs_root(void)
+{
+    return root;
+}
+
+void cxemu_sysfs_remove_tree(const char *path)
+{
+    remove_tree(path);
+}
+
 int cxemu_sysfs_create(void)
 {
     const char *parent = secure_getenv("TMPDIR");
@@ -151,12 +198,8 @@ int cxemu_sysfs_create(void)
     }
     owner = getpid();
     int err = take_lock();
-    static const char *const dirs[] = {
-        "class", "class/infiniband", "class/infiniband_verbs", "devices", "dev", "dev/infiniband"};
-    for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
-        err = make_dir("%s", dirs[i]);
     if (!err)
-        err = put_file("class/infiniband_verbs/abi_version", "6\n");
+        err = make_top();
     if (err)
         cxemu_sysfs_destroy();
     return err;

@@ -31,6 +31,14 @@ struct cxemu_sysfs_dev {
 
 /* Makes the root of the tree; once. 0 or -errno. */
 RS_MUST_USE int cxemu_sysfs_create(void);
+/* The same in a folder that is there and whose owner keeps its lock; it goes with the tree. */
+RS_MUST_USE int cxemu_sysfs_create_at(const char *dir);
+/* Leads into a tree that another process keeps. -ENAMETOOLONG. */
+RS_MUST_USE int cxemu_sysfs_attach(const char *dir);
+/* Where the tree is, "" without one. */
+const char *cxemu_sysfs_root(void);
+/* Removes a folder and all below it, not following links. */
+void cxemu_sysfs_remove_tree(const char *path);
 /* Removes the tree, if this process made it. */
 void cxemu_sysfs_destroy(void);
 RS_MUST_USE int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev);

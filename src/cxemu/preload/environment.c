@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Configuration of a preloaded library, as `cxemu run` hands it over:
+ *   CXEMU_INSTANCE  the folder of the instance whose NICs are used; then there are no others
  *   CXEMU_NICS   the --nic descriptions, joined by ';'
  *   CXEMU_DRIVE  "thread" or "pump"
  *   CXEMU_LOG    "stderr" or a file: names what the program asked for and cxemu does not have
@@ -11,6 +12,7 @@
 #include "cxemu/host/nics.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/preload/registry.h"
+#include "cxemu/preload/remote.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -75,7 +77,12 @@ void cxemu_environment_apply(void)
     if (!atomic_load(&applied)) {
         const char *nics = secure_getenv("CXEMU_NICS");
         const char *drive = secure_getenv("CXEMU_DRIVE");
+        const char *instance = secure_getenv("CXEMU_INSTANCE");
         apply_log(secure_getenv("CXEMU_LOG"));
+        if (instance && cxemu_remote_attach(instance))
+            say("cxemu: CXEMU_INSTANCE=%s: %s\n", instance, "the name is too long");
+        if (instance)
+            nics = NULL;
         if (nics && drive && strcmp(drive, "pump") == 0 && cxemu_drive_set(CXEMU_DRIVE_PUMP))
             say("cxemu: CXEMU_DRIVE=%s: %s\n", drive, "a NIC runs already");
         if (nics)
@@ -89,11 +96,13 @@ void cxemu_environment_apply(void)
 
 bool cxemu_is_active(void)
 {
-    static const char *nics;
+    static const char *nics; /* or instance */
     static atomic_bool asked;
 
     if (!atomic_load_explicit(&asked, memory_order_acquire)) {
-        nics = secure_getenv("CXEMU_NICS");
+        nics = secure_getenv("CXEMU_INSTANCE");
+        if (!nics)
+            nics = secure_getenv("CXEMU_NICS");
         atomic_store_explicit(&asked, true, memory_order_release);
     }
     if (nics && !cxemu_is_detached())

@@ -9,6 +9,7 @@
 #include "cxemu/host/raw.h"
 #include "cxemu/host/sysfs.h"
 #include "cxemu/preload/registry.h"
+#include "cxemu/preload/remote.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -65,6 +66,10 @@ static int check_node(const char *path, int flags)
     char buf[PATH_MAX];
     struct stat st;
 
+    if (cxemu_remote_is_on()) {
+        int err = cxemu_remote_may_open((unsigned)cxemu_sysfs_device_of(path), flags);
+        return err ? fail(-err) : 0;
+    }
     if (raw_fstatat(AT_FDCWD, lead(path, buf), &st, 0))
         return errno == EACCES ? 0 : -1;
     if ((st.st_mode & 0666) == 0666)
@@ -238,8 +243,14 @@ static int do_fstat(int fd, struct stat *st)
 {
     if (raw_fstat(fd, st))
         return -1;
-    struct cxemu_open *open = S_ISSOCK(st->st_mode) ? cxemu_open_get(fd) : NULL;
-    if (open) {
+    if (!S_ISSOCK(st->st_mode))
+        return 0;
+    int remote = cxemu_remote_device_of(fd);
+    struct cxemu_open *open = remote < 0 ? cxemu_open_get(fd) : NULL;
+    if (remote >= 0) {
+        st->st_mode = S_IFSOCK | 0666;
+        as_device(st, cxemu_registry_rdev((unsigned)remote));
+    } else if (open) {
         st->st_mode = S_IFSOCK | 0666;
         as_device(st, cxemu_open_rdev(open));
         cxemu_open_put(open);

@@ -6,6 +6,7 @@
 #include "cxemu/host/nics.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/sysfs.h"
+#include "cxemu/preload/remote.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -66,13 +67,15 @@ static int make_pair(struct cxemu_open *open, bool cloexec)
     return pair[1];
 }
 
-static dev_t rdev_of(unsigned index)
+dev_t cxemu_registry_rdev(unsigned index)
 {
     return makedev(CXEMU_UVERBS_MAJOR, CXEMU_UVERBS_BASE_MINOR + index);
 }
 
 int cxemu_registry_open(unsigned index, bool cloexec)
 {
+    if (cxemu_remote_is_on())
+        return cxemu_remote_open(index, cloexec);
     struct cxemu_dev *dev = cxemu_nics_get(index);
     if (!dev)
         return -ENXIO;
@@ -87,7 +90,7 @@ int cxemu_registry_open(unsigned index, bool cloexec)
         fd = err;
         goto free_open;
     }
-    open->rdev = rdev_of(index);
+    open->rdev = cxemu_registry_rdev(index);
     note_fd(fd, true);
     pthread_mutex_lock(&lock);
     open->next = opens;
@@ -105,12 +108,14 @@ free_open:
 
 bool cxemu_registry_has(unsigned index, dev_t *rdev)
 {
+    *rdev = cxemu_registry_rdev(index);
+    if (cxemu_remote_is_on())
+        return cxemu_remote_has(index);
     struct cxemu_dev *dev = cxemu_nics_get(index);
 
     if (!dev)
         return false;
     cxemu_dev_put(dev);
-    *rdev = rdev_of(index);
     return true;
 }
 
@@ -245,6 +250,9 @@ static void after_fork_child(void)
 
 __attribute__((constructor)) static void on_load(void)
 {
+    /* A descriptor may come from elsewhere before the program looks for any device. */
+    if (secure_getenv("CXEMU_INSTANCE"))
+        cxemu_environment_apply();
     cxemu_nics_on_tend(tend);
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
@@ -253,6 +261,8 @@ __attribute__((destructor)) static void on_exit_process(void)
 {
     if (cxemu_is_detached())
         return;
+    cxemu_unshare();
+    cxemu_remote_settle();
     cxemu_nics_stop(); /* frames already rung are moved first */
     sweep(true);
     cxemu_nics_clear();

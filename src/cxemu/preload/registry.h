@@ -23,6 +23,7 @@ void cxemu_environment_apply(void);
 int cxemu_registry_open(unsigned index, bool cloexec);
 /* Is there such a device? Its character device number then. */
 bool cxemu_registry_has(unsigned index, dev_t *rdev);
+dev_t cxemu_registry_rdev(unsigned index);
 
 /* A context in use by a system call; it is not closed before put. */
 struct cxemu_open;
