@@ -163,6 +163,8 @@ static void write_foreign(const struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uin
 
 uint64_t cxemu_cq_stamp(const struct cxemu_cq *cq)
 {
+    if (rs_unlikely(cq->nic->attr.no_stamps))
+        return 0;
     if (rs_likely(!cq->attr.real_time))
         return cxemu_nic_cycles_at(cq->nic, cxemu_nic_now(cq->nic));
     const uint64_t utc = cxemu_nic_utc(cq->nic);

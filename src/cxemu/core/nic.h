@@ -43,6 +43,8 @@ struct cxemu_nic_attr {
     struct cxemu_wire *wire; /* owned by the NIC afterwards; NULL: link down. Made by wire_*.h */
     int netdev_fd; /* tap descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR), owned; -1 none */
     struct cxemu_clock clock;
+    bool no_stamps;     /* a NIC without timestamps leaves them 0 */
+    bool no_csum;       /* nor verifies checksums */
     uint32_t clock_khz; /* of the free-running counter: 156250, 78125 or 1000000; 0: 1000000 */
 };
 

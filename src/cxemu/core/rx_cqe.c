@@ -128,6 +128,8 @@ void cxemu_rx_cqe_fill(struct mlx5_cqe64 *cqe, const struct cxemu_rq *rq,
         cqe->hds_ip_ext = frame->hds_ip_ext;
         cqe->l4_hdr_type_etc = frame->l4_hdr_type;
     }
+    if (rs_unlikely(rq->nic->attr.no_csum))
+        cqe->hds_ip_ext = 0;
     if (rs_unlikely(note->hash_type))
         put_hash(cqe, note);
     if (shape->stripped) {

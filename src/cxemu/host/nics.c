@@ -136,8 +136,12 @@ static int make_port(const struct cxemu_spec *spec, struct cxemu_seat *seat,
 static int make_nic(const struct cxemu_spec *spec, struct cxemu_seat *seat, struct cxemu_nic **out,
                     const struct error *e)
 {
-    struct cxemu_nic_attr attr = {
-        .mac = spec->mac, .mtu_bytes = spec->mtu_bytes, .clock_khz = spec->model->clock_khz};
+    const uint32_t caps = spec->model->caps & ~spec->caps_off;
+    struct cxemu_nic_attr attr = {.mac = spec->mac,
+                                  .mtu_bytes = spec->mtu_bytes,
+                                  .no_stamps = !cxemu_caps_have(caps, CXEMU_CAP_TIMESTAMP),
+                                  .no_csum = !cxemu_caps_have(caps, CXEMU_CAP_CSUM),
+                                  .clock_khz = spec->model->clock_khz};
 
     attr.netdev_fd = make_netdev(spec, e);
     if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))

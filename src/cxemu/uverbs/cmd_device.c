@@ -135,7 +135,7 @@ static void fill_context(const struct cxemu_dev *dev, struct mlx5_ib_alloc_ucont
 
     *r = (struct mlx5_ib_alloc_ucontext_resp){
         .qp_tab_size = CXEMU_MAX_QP,
-        .bf_reg_size = 512,
+        .bf_reg_size = cxemu_caps_have(dev->caps, CXEMU_CAP_BLUEFLAME) ? 512 : 0,
         .tot_bfregs = 0, /* dynamic UARs: cmd_uar.c */
         .cache_line_size = 64,
         .max_sq_desc_sz = CXEMU_MAX_SQ_DESC_BYTES,
