@@ -108,7 +108,8 @@ RS_API int cxemu_fault_clear(const char *nic, int id);
 /* How often it has struck; 0 also when there is no such fault. */
 RS_API uint64_t cxemu_fault_fired(const char *nic, int id);
 
-/* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "context"): for leak checks.
+/* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "counters", "matcher",
+ * "context"): for leak checks.
  */
 RS_API uint64_t cxemu_object_count(const char *nic, const char *kind);
 

@@ -33,7 +33,6 @@ static void ask_for_objects(struct ibv_context *ctx, struct ibv_pd *pd, struct i
 {
     struct ibv_srq_init_attr srq = {.attr = {16, 1, 0}};
     struct ibv_wq_init_attr wq = {.wq_type = IBV_WQT_RQ, .max_wr = 16, .max_sge = 1, .pd = pd};
-    struct ibv_counters_init_attr counters = {0};
     struct ibv_alloc_dm_attr dm = {.length = 64};
     struct ibv_qp_init_attr rc = {
         .send_cq = cq, .recv_cq = cq, .cap = {16, 16, 1, 1, 0}, .qp_type = IBV_QPT_RC};
@@ -41,7 +40,6 @@ static void ask_for_objects(struct ibv_context *ctx, struct ibv_pd *pd, struct i
     wq.cq = cq;
     ASK("ibv_create_srq", ibv_create_srq(pd, &srq) != NULL);
     ASK("ibv_create_wq", ibv_create_wq(ctx, &wq) != NULL);
-    ASK("ibv_create_counters", ibv_create_counters(ctx, &counters) != NULL);
     ASK("ibv_alloc_dm", ibv_alloc_dm(ctx, &dm) != NULL);
     ASK("ibv_alloc_mw", ibv_alloc_mw(pd, IBV_MW_TYPE_1) != NULL);
     ASK("RC", ibv_create_qp(pd, &rc) != NULL);
@@ -51,16 +49,12 @@ static void ask_for_objects(struct ibv_context *ctx, struct ibv_pd *pd, struct i
 
 static void ask_of_mlx5(struct ibv_context *ctx)
 {
-    struct {
-        size_t size;
-        uint64_t bytes[8];
-    } mask = {.size = sizeof(mask.bytes)};
-    struct mlx5dv_flow_matcher_attr attr = {.type = IBV_FLOW_ATTR_NORMAL,
-                                            .match_criteria_enable = 1};
+    uint64_t header_action = 0;
     uint32_t in[4] = {0}, out[4];
 
-    attr.match_mask = (struct mlx5dv_flow_match_parameters *)(void *)&mask;
-    ASK("mlx5dv_create_flow_matcher", mlx5dv_create_flow_matcher(ctx, &attr) != NULL);
+    ASK("mlx5dv_create_flow_action_modify_header",
+        mlx5dv_create_flow_action_modify_header(ctx, sizeof(header_action), &header_action,
+                                                MLX5DV_FLOW_TABLE_TYPE_NIC_RX) != NULL);
     ASK("mlx5dv_devx_general_cmd",
         mlx5dv_devx_general_cmd(ctx, in, sizeof(in), out, sizeof(out)) == 0);
     in[0] = htobe32(0x100u << 16); /* a query that needs no context with DevX, only a device */

@@ -38,6 +38,7 @@ extern "C" {
     X(rx_out_of_buffer)        /* no receive entry posted */                                      \
     X(rx_dropped_no_match)     /* no rule, and no netdev to take it */                            \
     X(rx_dropped_by_rule)      /* a drop rule */                                                  \
+    X(tx_dropped_by_rule)      /* a drop rule on the way out */                                   \
     X(rx_dropped_link_down)                                                                       \
     X(rx_dropped_netdev)       /* the netdev's queue was full */                                  \
     X(rx_dropped_own)          /* looped back to the domain that sent it, which did not ask */       \

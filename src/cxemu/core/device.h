@@ -109,6 +109,7 @@ struct cxemu_nic {
     struct cxemu_wire *wire;
     struct cxemu_netdev *netdev;
     uint8_t *tx_slot; /* the frame that is being made, on the wire's memory */
+    uint32_t tx_sqn;  /* the send queue that makes it; 0: the netdev */
     uint64_t now_ns;  /* the clock at the start of this pass */
     uint64_t due_ns;  /* when the NIC next has something to do by itself; each pass anew */
     uint32_t cycles_per_64ns;
@@ -204,6 +205,11 @@ bool cxemu_sq_is_idle(const struct cxemu_qp *qp); /* nothing rung that could be 
 
 /* tir.c: what steering hands to a queue pair, for its receive queue. */
 void cxemu_rq_deliver(struct cxemu_qp *qp, struct cxemu_rx_frame *frame, uint32_t tag);
+
+/* steer_order.c. A parsed frame from the wire, to where rules and netdev want it. */
+void cxemu_steer_rx(struct cxemu_nic *nic, struct cxemu_rx_frame *frame);
+/* A frame to be sent, when somebody wants to see those. False: a rule drops it. */
+bool cxemu_steer_tx(struct cxemu_nic *nic, const uint8_t *data, uint32_t len);
 
 /* port.c: the port's two sides. */
 int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget);

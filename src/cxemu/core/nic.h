@@ -8,8 +8,8 @@
  * destroy therefore never returns while the engine still uses the object. Callbacks run under it
  * and only note what happened (write an eventfd, append to a list): they call nothing of core.
  *
- * Formats: `struct mlx5_wqe_*`, `struct mlx5_cqe64` of <infiniband/mlx5dv.h>; steering keys are the
- * PRM's fte_match_param (outer headers, 64 bytes), so that verbs specs and raw matchers meet in one
+ * Formats: `struct mlx5_wqe_*`, `struct mlx5_cqe64` of <infiniband/mlx5dv.h>; steering keys are
+ * in the layout of the PRM's fte_match_param, so that verbs specs and raw matchers meet in one
  * table.
  */
 #ifndef CXEMU_CORE_NIC_H
@@ -312,23 +312,44 @@ RS_MUST_USE int cxemu_qp_create_rss(struct cxemu_nic *nic, const struct cxemu_rs
 /* --- steering
  * ------------------------------------------------------------------------------------------ */
 
-#define CXEMU_MATCH_BYTES 64 /* fte_match_set_lyr_2_4, the PRM's outer headers */
-#define CXEMU_FLOW_PRIOS  16 /* user priorities of verbs rules */
+/* The PRM's fte_match_param as far as rules may look: outer headers, misc, inner headers, misc 2,
+ * misc 3, of 64 bytes each. */
+#define CXEMU_MATCH_PART_BYTES 64
+#define CXEMU_MATCH_BYTES      (5 * CXEMU_MATCH_PART_BYTES)
+#define CXEMU_FLOW_PRIOS       16 /* user priorities of verbs rules */
 
-enum cxemu_flow_type { CXEMU_FLOW_NORMAL, CXEMU_FLOW_ALL_DEFAULT, CXEMU_FLOW_MC_DEFAULT };
+enum cxemu_flow_type {
+    CXEMU_FLOW_NORMAL,
+    CXEMU_FLOW_ALL_DEFAULT,
+    CXEMU_FLOW_MC_DEFAULT,
+    CXEMU_FLOW_SNIFFER, /* a copy of all that the port carries, both ways */
+};
+
+/* Packets and bytes (Ethernet header to payload, no FCS) of the rules that name it. */
+struct cxemu_flow_counter;
+RS_MUST_USE int cxemu_flow_counter_create(struct cxemu_nic *nic, struct cxemu_flow_counter **out);
+void cxemu_flow_counter_read(struct cxemu_flow_counter *counter, uint64_t *packets,
+                             uint64_t *bytes);
+void cxemu_flow_counter_destroy(struct cxemu_flow_counter *counter); /* no rule names it */
 
 struct cxemu_flow_attr {
     enum cxemu_flow_type type;
-    uint16_t priority; /* 0 first; below CXEMU_FLOW_PRIOS */
-    bool dont_trap;    /* deliver and go on to the next match */
+    uint16_t priority;   /* 0 first; below CXEMU_FLOW_PRIOS */
+    bool multicast_only; /* goes to the table behind all priorities */
+    bool dont_trap;      /* deliver and go on to the next match */
+    bool egress;         /* on what the port sends: passes it on, or drops it */
+    bool default_miss;   /* leave the user's tables: to the netdev, then leftovers */
     bool has_tag, drop;
-    uint32_t tag;        /* below 2^24 */
-    struct cxemu_qp *qp; /* with drop: NULL */
+    uint32_t tag; /* below 2^24 */
+    /* With egress, drop or default_miss: NULL. */
+    struct cxemu_qp *qp;
+    struct cxemu_flow_counter *counter; /* NULL: not counted */
     uint8_t value[CXEMU_MATCH_BYTES], mask[CXEMU_MATCH_BYTES];
 };
-/* -EEXIST: identical match with another tag or an incompatible action; -ENOSPC / -ENOMEM: table
- * full. Identical match with a compatible action adds a destination: both get a copy (mlx5
- * fs_core.c). */
+/* -EINVAL: value bits outside of the mask, a field that this NIC does not extract, or actions that
+ * do not go together; -EOPNOTSUPP: going on, on the way out; -EEXIST: identical match with another
+ * tag or an incompatible action; -ENOSPC / -ENOMEM: table full. Identical match with a compatible
+ * action adds a destination: both get a copy (mlx5 fs_core.c). */
 RS_MUST_USE int cxemu_flow_create(struct cxemu_nic *nic, const struct cxemu_flow_attr *attr,
                                   struct cxemu_flow **out);
 void cxemu_flow_destroy(struct cxemu_flow *flow);

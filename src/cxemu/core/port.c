@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The port: frames between the wire and the rest of the NIC. Received ones go by steering to
- * queues, else to the netdev, as on a real mlx5 port, where the kernel sees all that no verbs rule
- * has claimed.
+ * The port: frames between the wire and the rest of the NIC. Which way they go there is steering's
+ * (steer_order.c).
  *
  * Destination address: the port is that of a physical function, whose receive steering sees every
  * frame on the link; address filtering is the netdev's (mlx5e builds its own L2 tables behind the
@@ -11,7 +10,6 @@
 #include "cxemu/core/device.h"
 
 #include "base/attr.h"
-#include "cxemu/core/netdev.h"
 #include "wire/ether.h"
 
 #include <string.h>
@@ -19,43 +17,6 @@
 enum {
     BURST = 32,
 };
-
-static void deliver(struct cxemu_rx_frame *frame, const struct cxemu_steer_entry *entry)
-{
-    for (uint32_t i = 0; i < entry->qp_count; i++)
-        cxemu_rq_deliver(entry->qps[i], frame, entry->tag);
-}
-
-static bool is_dont_trap(unsigned table)
-{
-    return table % 2 == 0 && table != CXEMU_STEER_BYPASS_TABLES - 1;
-}
-
-/* The tables before the netdev. True: claimed, for good. */
-static bool bypass(struct cxemu_nic *nic, struct cxemu_rx_frame *frame,
-                   const union cxemu_match *key, bool *delivered)
-{
-    uint64_t used = nic->steering.tables_used;
-
-    while (used) {
-        unsigned table = (unsigned)__builtin_ctzll(used);
-        const struct cxemu_steer_entry *entry =
-            cxemu_steer_lookup(&nic->steering.bypass[table], key);
-
-        used &= used - 1;
-        if (!entry)
-            continue;
-        if (entry->drop) {
-            nic->counters.rx_dropped_by_rule++;
-            return true;
-        }
-        deliver(frame, entry);
-        *delivered = true;
-        if (!is_dont_trap(table))
-            return true;
-    }
-    return false;
-}
 
 static bool is_multicast(const uint8_t *dmac)
 {
@@ -67,68 +28,6 @@ static bool is_broadcast(const uint8_t *dmac)
     static const uint8_t all_ones[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
     return memcmp(dmac, all_ones, sizeof(all_ones)) == 0;
-}
-
-/* The kernel's tables come before leftovers, and claim what is addressed to the port. Which
- * multicast groups the netdev has joined cannot be seen through a tap: multicast goes to both. */
-static bool netdev_claims(const struct cxemu_nic *nic, const uint8_t *dmac)
-{
-    return nic->netdev && (is_broadcast(dmac) ||
-                           memcmp(dmac, nic->attr.mac.bytes, sizeof(nic->attr.mac.bytes)) == 0);
-}
-
-static bool leftovers(struct cxemu_nic *nic, struct cxemu_rx_frame *frame,
-                      const union cxemu_match *key)
-{
-    const struct cxemu_steer_entry *entry;
-
-    if (!nic->steering.leftovers.groups)
-        return false;
-    entry = cxemu_steer_lookup(&nic->steering.leftovers, key);
-    if (!entry)
-        return false;
-    deliver(frame, entry);
-    return true;
-}
-
-static void to_netdev(struct cxemu_nic *nic, const struct cxemu_rx_frame *frame)
-{
-    static const struct cxemu_tir_attr tir = {.td = 0};
-
-    if (rs_unlikely(nic->loopback.is_delivering) && !cxemu_loop_allows(nic, &tir, frame->data)) {
-        nic->counters.rx_dropped_own++;
-        return;
-    }
-    if (cxemu_netdev_write(nic->netdev, frame->data, frame->len) == 0)
-        nic->counters.rx_netdev_packets++;
-    else
-        nic->counters.rx_dropped_netdev++;
-}
-
-static void steer(struct cxemu_nic *nic, struct cxemu_rx_frame *frame, const struct cxemu_frame *in)
-{
-    union cxemu_match key;
-    bool delivered = false;
-    bool done;
-
-    if (cxemu_frame_parse(frame, in->data, in->len) < 0) {
-        nic->counters.rx_errors_short++;
-        return;
-    }
-    cxemu_match_extract(&key, frame->data, &frame->pkt);
-    done = bypass(nic, frame, &key, &delivered);
-    if (!done && !netdev_claims(nic, frame->data)) {
-        bool left = leftovers(nic, frame, &key);
-        delivered |= left;
-        done = left && !(nic->netdev && is_multicast(frame->data));
-    }
-    nic->counters.rx_steered_packets += delivered;
-    if (done)
-        return;
-    if (nic->netdev)
-        to_netdev(nic, frame);
-    else if (!delivered)
-        nic->counters.rx_dropped_no_match++;
 }
 
 static void count_group(const uint8_t *dmac, uint32_t len, bool sent, struct cxemu_counters *c)
@@ -154,7 +53,11 @@ static void receive(struct cxemu_nic *nic, const struct cxemu_frame *in)
     nic->counters.rx_bytes += in->len;
     if (rs_unlikely(in->len >= RS_ETHER_ADDRS_BYTES && is_multicast(in->data)))
         count_group(in->data, in->len, false, &nic->counters);
-    steer(nic, &frame, in);
+    if (rs_unlikely(cxemu_frame_parse(&frame, in->data, in->len) < 0)) {
+        nic->counters.rx_errors_short++;
+        return;
+    }
+    cxemu_steer_rx(nic, &frame);
 }
 
 int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget)
@@ -192,7 +95,6 @@ uint8_t *cxemu_port_tx_slot(struct cxemu_nic *nic, uint32_t len)
 /* What is being sent comes back to the port. False: it does not leave as well. */
 static RS_NOINLINE bool loop_back(struct cxemu_nic *nic, uint32_t len)
 {
-    const struct cxemu_frame in = {nic->tx_slot, len};
     enum cxemu_loop loop = cxemu_loop_decide(nic, nic->tx_slot);
     struct cxemu_rx_frame frame;
 
@@ -200,7 +102,8 @@ static RS_NOINLINE bool loop_back(struct cxemu_nic *nic, uint32_t len)
         return true;
     nic->counters.loopback_packets++;
     nic->loopback.is_delivering = true;
-    steer(nic, &frame, &in);
+    if (cxemu_frame_parse(&frame, nic->tx_slot, len) == 0)
+        cxemu_steer_rx(nic, &frame);
     nic->loopback.is_delivering = false;
     return loop == CXEMU_LOOP_COPY;
 }
@@ -211,6 +114,8 @@ void cxemu_port_tx_commit(struct cxemu_nic *nic, uint32_t len)
         nic->counters.tx_dropped_link_down++;
         return;
     }
+    if (rs_unlikely(nic->steering.sees_tx) && !cxemu_steer_tx(nic, nic->tx_slot, len))
+        return; /* the slot is given up */
     if (rs_unlikely(nic->loopback.is_on) && !loop_back(nic, len))
         return;
     nic->counters.tx_packets++;

@@ -247,6 +247,7 @@ int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
         return 0;
     }
     rung = take_rung(qp);
+    qp->nic->tx_sqn = qp->sq_number;
     while (rung && done < budget && !qp->attr.send_cq->failed) {
         uint16_t blocks = run_entry(qp, rung, budget - done, &done);
 

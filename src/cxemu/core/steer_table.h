@@ -9,28 +9,40 @@
 extern "C" {
 #endif
 
+/* One word that a mask looks at. */
+struct cxemu_steer_term {
+    uint64_t mask;
+    uint64_t word;   /* which; 64 bits, for no padding: terms are compared as bytes */
+    uint64_t factor; /* of the hash */
+};
+
 /* All entries of one mask. */
 struct cxemu_steer_group {
     struct cxemu_steer_group *next;
-    union cxemu_match mask;
-    uint8_t words[CXEMU_MATCH_WORDS]; /* which words of the mask are not zero */
-    uint32_t word_count;
+    uint32_t parts; /* bit of each enum cxemu_match_part that the mask touches */
+    uint32_t term_count;
     uint32_t bucket_count, entry_count;
     uint32_t entries_reserved, chunk_count; /* what it takes of the table */
     struct cxemu_steer_entry **buckets;
+    struct cxemu_steer_term terms[];
 };
 
+/* mask and value: CXEMU_MATCH_BYTES. */
 struct cxemu_steer_group *cxemu_steer_group_of(const struct cxemu_steer_table *table,
-                                               const union cxemu_match *mask);
+                                               const uint8_t *mask);
 /* At the table's end; NULL: no memory. */
 struct cxemu_steer_group *cxemu_steer_group_create(struct cxemu_steer_table *table,
-                                                   const union cxemu_match *mask);
+                                                   const uint8_t *mask);
 /* Has no entries. */
 void cxemu_steer_group_destroy(struct cxemu_steer_table *table, struct cxemu_steer_group *group);
 
-struct cxemu_steer_entry *cxemu_steer_group_find(const struct cxemu_steer_group *group,
-                                                 const union cxemu_match *key);
-/* entry->value is masked. -ENOSPC: the table is full. */
+/* The entry of exactly this value; NULL: none. */
+struct cxemu_steer_entry *cxemu_steer_entry_of(const struct cxemu_steer_group *group,
+                                               const uint8_t *value);
+/* An empty one; NULL: no memory. */
+struct cxemu_steer_entry *cxemu_steer_entry_create(const struct cxemu_steer_group *group,
+                                                   const uint8_t *value);
+/* -ENOSPC: the table is full. */
 RS_MUST_USE int cxemu_steer_entry_add(struct cxemu_steer_table *table,
                                       struct cxemu_steer_group *group,
                                       struct cxemu_steer_entry *entry);

@@ -57,12 +57,12 @@ static int check_trailing(const struct ib_uverbs_attr *u, uint16_t known)
 
 static int check_bytes(const struct cxemu_attr_spec *spec, const struct ib_uverbs_attr *u)
 {
-    if (u->attr_data.reserved)
+    if (spec->type == CXEMU_ATTR_ENUM ? u->attr_data.enum_data.reserved : u->attr_data.reserved)
         return -EINVAL;
     if (u->len > spec->max_bytes) {
         if (!spec->zero_trailing)
             return -EINVAL;
-        if (spec->type == CXEMU_ATTR_IN)
+        if (spec->type != CXEMU_ATTR_OUT)
             return check_trailing(u, spec->max_bytes);
     }
     return u->len < spec->min_bytes ? -EINVAL : 0;
@@ -78,12 +78,14 @@ static int take_attr(struct cxemu_bundle *b, const struct ib_uverbs_attr *u, uin
     struct cxemu_attr *attr = &b->attrs[slot];
     if (attr->present)
         return -EINVAL;
-    int err = spec->type == CXEMU_ATTR_IN || spec->type == CXEMU_ATTR_OUT ? check_bytes(spec, u)
-              : u->len || u->attr_data.reserved                           ? -EINVAL
-                                                                          : 0;
+    bool has_bytes = spec->type == CXEMU_ATTR_IN || spec->type == CXEMU_ATTR_ENUM ||
+                     spec->type == CXEMU_ATTR_OUT;
+    int err = has_bytes ? check_bytes(spec, u) : u->len || u->attr_data.reserved ? -EINVAL : 0;
     if (err)
         return err;
     *attr = (struct cxemu_attr){.present = true, .len = u->len, .index = index, .data = u->data};
+    if (spec->type == CXEMU_ATTR_ENUM)
+        attr->elem = u->attr_data.enum_data.elem_id;
     return 0;
 }
 

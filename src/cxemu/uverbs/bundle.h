@@ -21,6 +21,7 @@ extern "C" {
 enum cxemu_attr_type {
     CXEMU_ATTR_ABSENT = 0, /* end of a table */
     CXEMU_ATTR_IN,         /* bytes from the program; up to 8 of them inline */
+    CXEMU_ATTR_ENUM,       /* the same, and a number of which kind they are */
     CXEMU_ATTR_OUT,        /* bytes to the program */
     CXEMU_ATTR_OBJ,        /* the handle of an existing object */
     CXEMU_ATTR_OBJ_NEW,    /* a new handle, written back */
@@ -51,6 +52,7 @@ struct cxemu_method {
 
 struct cxemu_attr {
     bool present;
+    uint8_t elem; /* of an ENUM */
     uint16_t len;
     uint16_t index; /* in the program's array */
     uint64_t data;  /* pointer, inline bytes, handle or descriptor */

@@ -102,6 +102,18 @@ int cxemu_cmd_modify_qp_ex(struct cxemu_cmd *cmd);
 int cxemu_cmd_create_flow(struct cxemu_cmd *cmd);
 int cxemu_cmd_destroy_flow(struct cxemu_cmd *cmd);
 int cxemu_method_flow_destroy(struct cxemu_bundle *b);
+int cxemu_cmd_attach_mcast(struct cxemu_cmd *cmd); /* and detach */
+
+/* cmd_counters.c */
+int cxemu_method_counters_create(struct cxemu_bundle *b);
+int cxemu_method_counters_destroy(struct cxemu_bundle *b);
+int cxemu_method_counters_read(struct cxemu_bundle *b);
+
+/* cmd_matcher.c */
+int cxemu_method_matcher_create(struct cxemu_bundle *b);
+int cxemu_method_matcher_destroy(struct cxemu_bundle *b);
+int cxemu_method_raw_flow_create(struct cxemu_bundle *b);
+int cxemu_method_raw_flow_destroy(struct cxemu_bundle *b);
 
 #ifdef __cplusplus
 }

@@ -70,6 +70,12 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
         case CXEMU_KIND_FLOW:
             (void)cxemu_flow_obj_destroy(ctx, (struct cxemu_flow_obj *)obj);
             break;
+        case CXEMU_KIND_MATCHER:
+            (void)cxemu_matcher_destroy(ctx, (struct cxemu_matcher *)obj);
+            break;
+        case CXEMU_KIND_COUNTERS:
+            (void)cxemu_counters_obj_destroy(ctx, (struct cxemu_counters_obj *)obj);
+            break;
         case CXEMU_KIND_QP:
             (void)cxemu_qp_obj_destroy(ctx, (struct cxemu_qp_obj *)obj, NULL);
             break;
@@ -91,8 +97,9 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
 
 void cxemu_ctx_close(struct cxemu_ctx *ctx)
 {
-    static const enum cxemu_kind order[] = {CXEMU_KIND_FLOW, CXEMU_KIND_QP,  CXEMU_KIND_CQ,
-                                            CXEMU_KIND_MR,   CXEMU_KIND_UAR, CXEMU_KIND_PD};
+    static const enum cxemu_kind order[] = {
+        CXEMU_KIND_FLOW, CXEMU_KIND_MATCHER, CXEMU_KIND_COUNTERS, CXEMU_KIND_QP,
+        CXEMU_KIND_CQ,   CXEMU_KIND_MR,      CXEMU_KIND_UAR,      CXEMU_KIND_PD};
 
     pthread_mutex_lock(&ctx->lock);
     cxemu_nic_unlisten(ctx->dev->nic, on_device_event, ctx);

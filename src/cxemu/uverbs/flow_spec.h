@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The compiler of ibv_create_flow(3) rules, as they cross the uverbs ABI (struct
- * ib_uverbs_flow_attr and its specs, <rdma/ib_user_verbs.h>), to the NIC's match layout: the 64
- * bytes of the PRM's fte_match_set_lyr_2_4. Rules of the kernel: kern_spec_to_ib_spec_* in
- * uverbs_cmd.c, parse_flow_attr and is_valid_ethertype in hw/mlx5/fs.c.
+ * ib_uverbs_flow_attr and its specs, <rdma/ib_user_verbs.h>), to the NIC's match layout, the PRM's
+ * fte_match_param. Rules of the kernel: kern_spec_to_ib_spec_* in uverbs_cmd.c, parse_flow_attr and
+ * is_valid_ethertype in hw/mlx5/fs.c.
  */
 #ifndef CXEMU_UVERBS_FLOW_SPEC_H
 #define CXEMU_UVERBS_FLOW_SPEC_H
@@ -42,10 +42,17 @@ enum { /* enum ib_flow_attr_type, ib_flow_spec_type, ib_flow_flags of include/rd
        CXEMU_FLOW_SPECS_MAX = 10,
 };
 
-/* Compiles attr and its specs (`size` bytes after it) into out, except out->qp. 0 or the kernel's
- * -errno: -EINVAL, -EOPNOTSUPP, -ENOMEM (priority). */
+/* What a program asks for, with objects still as its handles. */
+struct cxemu_flow_request {
+    struct cxemu_flow_attr flow; /* qp and counter: NULL */
+    bool counts;
+    uint32_t counters; /* handle, with counts */
+};
+
+/* Compiles attr and its specs (`size` bytes after it), for a device of these capabilities (bits of
+ * caps.h). 0 or the kernel's -errno: -EINVAL, -EOPNOTSUPP, -ENOMEM (priority). */
 RS_MUST_USE int cxemu_flow_compile(const struct ib_uverbs_flow_attr *attr, const uint8_t *specs,
-                                   size_t size, struct cxemu_flow_attr *out);
+                                   size_t size, uint32_t caps, struct cxemu_flow_request *out);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The handle table: an array that doubles. Control path only, so a scan for a free slot will do. */
+/* The handle table: an array that doubles. A search for a free slot begins where the last one
+ * ended, or where one has become free since. */
 #include "cxemu/uverbs/handles.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static int grow(struct cxemu_handles *h)
 
 int cxemu_handles_add(struct cxemu_handles *h, struct cxemu_obj *obj)
 {
-    uint32_t i = 0;
+    uint32_t i = h->lowest_free;
 
     while (i < h->size && h->slots[i])
         i++;
@@ -42,6 +43,7 @@ int cxemu_handles_add(struct cxemu_handles *h, struct cxemu_obj *obj)
             return err;
     }
     h->slots[i] = obj;
+    h->lowest_free = i + 1;
     obj->handle = i;
     return 0;
 }
@@ -49,6 +51,8 @@ int cxemu_handles_add(struct cxemu_handles *h, struct cxemu_obj *obj)
 void cxemu_handles_remove(struct cxemu_handles *h, struct cxemu_obj *obj)
 {
     h->slots[obj->handle] = NULL;
+    if (obj->handle < h->lowest_free)
+        h->lowest_free = obj->handle;
 }
 
 struct cxemu_obj *cxemu_handles_get(const struct cxemu_handles *h, enum cxemu_kind kind,

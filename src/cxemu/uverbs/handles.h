@@ -23,6 +23,8 @@ enum cxemu_kind {
     CXEMU_KIND_QP,
     CXEMU_KIND_FLOW,
     CXEMU_KIND_UAR,
+    CXEMU_KIND_COUNTERS,
+    CXEMU_KIND_MATCHER,
     CXEMU_KIND_CONTEXT, /* counted, has no handle */
     CXEMU_KINDS
 };
@@ -38,7 +40,8 @@ struct cxemu_obj {
 
 struct cxemu_handles {
     struct cxemu_obj **slots;
-    uint32_t size; /* slots allocated */
+    uint32_t size;        /* slots allocated */
+    uint32_t lowest_free; /* none below is */
 };
 
 void cxemu_handles_init(struct cxemu_handles *h);

@@ -138,6 +138,53 @@ static specs qp_destroy[] = {
     END,
 };
 static specs flow_destroy[] = {ID(UVERBS_ATTR_DESTROY_FLOW_HANDLE, true, CXEMU_ATTR_OBJ), END};
+static specs counters_create[] = {
+    ID(UVERBS_ATTR_CREATE_COUNTERS_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
+    END,
+};
+static specs counters_destroy[] = {
+    ID(UVERBS_ATTR_DESTROY_COUNTERS_HANDLE, true, CXEMU_ATTR_OBJ),
+    END,
+};
+static specs counters_read[] = {
+    ID(UVERBS_ATTR_READ_COUNTERS_HANDLE, true, CXEMU_ATTR_OBJ),
+    OUT(UVERBS_ATTR_READ_COUNTERS_BUFF, true, 0, UINT16_MAX),
+    IN(UVERBS_ATTR_READ_COUNTERS_FLAGS, false, 4, 8),
+    END,
+};
+static specs matcher_create[] = {
+    ID(MLX5_IB_ATTR_FLOW_MATCHER_CREATE_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
+    IN(MLX5_IB_ATTR_FLOW_MATCHER_MATCH_MASK, true, 1, sizeof(struct mlx5_ib_match_params)),
+    {.id = MLX5_IB_ATTR_FLOW_MATCHER_FLOW_TYPE,
+     .type = CXEMU_ATTR_ENUM,
+     .mandatory = true,
+     .max_bytes = 2},
+    IN(MLX5_IB_ATTR_FLOW_MATCHER_MATCH_CRITERIA, true, 1, 1),
+    IN(MLX5_IB_ATTR_FLOW_MATCHER_FLOW_FLAGS, false, 4, 8),
+    IN(MLX5_IB_ATTR_FLOW_MATCHER_FT_TYPE, false, 8, 8),
+    END,
+};
+static specs matcher_destroy[] = {
+    ID(MLX5_IB_ATTR_FLOW_MATCHER_DESTROY_HANDLE, true, CXEMU_ATTR_OBJ),
+    END,
+};
+static specs raw_flow_create[] = {
+    ID(MLX5_IB_ATTR_CREATE_FLOW_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
+    IN(MLX5_IB_ATTR_CREATE_FLOW_MATCH_VALUE, true, 1, sizeof(struct mlx5_ib_match_params)),
+    ID(MLX5_IB_ATTR_CREATE_FLOW_MATCHER, true, CXEMU_ATTR_OBJ),
+    ID(MLX5_IB_ATTR_CREATE_FLOW_DEST_QP, false, CXEMU_ATTR_OBJ),
+    ID(MLX5_IB_ATTR_CREATE_FLOW_DEST_DEVX, false, CXEMU_ATTR_OBJ),
+    IN(MLX5_IB_ATTR_CREATE_FLOW_ARR_FLOW_ACTIONS, false, 4, 8), /* handles: one or two */
+    IN(MLX5_IB_ATTR_CREATE_FLOW_TAG, false, 4, 4),
+    IN(MLX5_IB_ATTR_CREATE_FLOW_ARR_COUNTERS_DEVX, false, 4, 4),
+    IN(MLX5_IB_ATTR_CREATE_FLOW_ARR_COUNTERS_DEVX_OFFSET, false, 4, UINT16_MAX),
+    IN(MLX5_IB_ATTR_CREATE_FLOW_FLAGS, false, 4, 8),
+    END,
+};
+static specs raw_flow_destroy[] = {
+    ID(MLX5_IB_ATTR_DESTROY_FLOW_HANDLE, true, CXEMU_ATTR_OBJ),
+    END,
+};
 static specs uar_alloc[] = {
     ID(MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
     IN(MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE, true, 4, 8),
@@ -195,8 +242,10 @@ static const struct cxemu_method methods[] = {
     HAVE(UVERBS_OBJECT_QP, UVERBS_METHOD_QP_CREATE, qp_create, cxemu_method_qp_create),
     HAVE(UVERBS_OBJECT_QP, UVERBS_METHOD_QP_DESTROY, qp_destroy, cxemu_method_qp_destroy),
     HAVE(UVERBS_OBJECT_FLOW, UVERBS_METHOD_FLOW_DESTROY, flow_destroy, cxemu_method_flow_destroy),
-    LACK(UVERBS_OBJECT_FLOW, MLX5_IB_METHOD_CREATE_FLOW, EOPNOTSUPP),
-    LACK(UVERBS_OBJECT_FLOW, MLX5_IB_METHOD_DESTROY_FLOW, ENOENT),
+    HAVE(UVERBS_OBJECT_FLOW, MLX5_IB_METHOD_CREATE_FLOW, raw_flow_create,
+         cxemu_method_raw_flow_create),
+    HAVE(UVERBS_OBJECT_FLOW, MLX5_IB_METHOD_DESTROY_FLOW, raw_flow_destroy,
+         cxemu_method_raw_flow_destroy),
     HAVE(MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_ALLOC, uar_alloc, cxemu_method_uar_alloc),
     HAVE(MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_DESTROY, uar_destroy, cxemu_method_uar_destroy),
     LACK(UVERBS_OBJECT_SRQ, UVERBS_METHOD_SRQ_CREATE, EOPNOTSUPP),
@@ -214,11 +263,16 @@ static const struct cxemu_method methods[] = {
     LACK(UVERBS_OBJECT_FLOW_ACTION, MLX5_IB_METHOD_FLOW_ACTION_CREATE_PACKET_REFORMAT, EOPNOTSUPP),
     LACK(UVERBS_OBJECT_DM, UVERBS_METHOD_DM_ALLOC, EOPNOTSUPP),
     LACK(UVERBS_OBJECT_DM, UVERBS_METHOD_DM_FREE, ENOENT),
-    LACK(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_CREATE, EOPNOTSUPP),
-    LACK(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_DESTROY, ENOENT),
-    LACK(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_READ, ENOENT),
-    LACK(MLX5_IB_OBJECT_FLOW_MATCHER, MLX5_IB_METHOD_FLOW_MATCHER_CREATE, EOPNOTSUPP),
-    LACK(MLX5_IB_OBJECT_FLOW_MATCHER, MLX5_IB_METHOD_FLOW_MATCHER_DESTROY, ENOENT),
+    HAVE(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_CREATE, counters_create,
+         cxemu_method_counters_create),
+    HAVE(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_DESTROY, counters_destroy,
+         cxemu_method_counters_destroy),
+    HAVE(UVERBS_OBJECT_COUNTERS, UVERBS_METHOD_COUNTERS_READ, counters_read,
+         cxemu_method_counters_read),
+    HAVE(MLX5_IB_OBJECT_FLOW_MATCHER, MLX5_IB_METHOD_FLOW_MATCHER_CREATE, matcher_create,
+         cxemu_method_matcher_create),
+    HAVE(MLX5_IB_OBJECT_FLOW_MATCHER, MLX5_IB_METHOD_FLOW_MATCHER_DESTROY, matcher_destroy,
+         cxemu_method_matcher_destroy),
     LACK(MLX5_IB_OBJECT_STEERING_ANCHOR, MLX5_IB_METHOD_STEERING_ANCHOR_CREATE, EOPNOTSUPP),
     LACK(MLX5_IB_OBJECT_VAR, MLX5_IB_METHOD_VAR_OBJ_ALLOC, EOPNOTSUPP),
     LACK(MLX5_IB_OBJECT_PP, MLX5_IB_METHOD_PP_OBJ_ALLOC, EOPNOTSUPP),

@@ -12,6 +12,11 @@
 extern "C" {
 #endif
 
+#define CXEMU_MATCHER_BYTES 640 /* struct mlx5_ib_match_params */
+
+struct mlx5_ib_flow_counters_desc;
+struct mlx5_ib_flow_counters_data;
+
 struct cxemu_pd {
     struct cxemu_obj obj;
     uint32_t pdn;
@@ -55,9 +60,29 @@ struct cxemu_qp_obj {
     uint8_t port; /* 0 before INIT */
 };
 
+/* Which of a flow's two counters a program wants at which place of its array. */
+struct cxemu_counters_obj {
+    struct cxemu_obj obj; /* its users: flows */
+    struct cxemu_flow_counter *counter;
+    struct mlx5_ib_flow_counters_desc *descriptions;
+    uint32_t count;
+    uint32_t places; /* what a reader must have room for; 0: bound to no flow */
+};
+
+/* mlx5dv_create_flow_matcher: a mask to which flows give values. */
+struct cxemu_matcher {
+    struct cxemu_obj obj; /* its users: flows */
+    uint8_t flow_type, criteria;
+    uint16_t priority;
+    uint32_t table;                    /* enum mlx5_ib_uapi_flow_table_type */
+    uint8_t mask[CXEMU_MATCHER_BYTES]; /* struct mlx5_ib_match_params */
+};
+
 struct cxemu_flow_obj {
     struct cxemu_obj obj;
-    struct cxemu_qp_obj *qp;
+    struct cxemu_qp_obj *qp; /* NULL: the flow has none */
+    struct cxemu_counters_obj *counters;
+    struct cxemu_matcher *matcher; /* NULL: by ibv_create_flow */
     struct cxemu_flow *flow;
 };
 
@@ -70,11 +95,31 @@ int cxemu_cq_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_cq_obj *cq, uint32_
                          uint32_t *async_read);
 int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_t *async_read);
 int cxemu_flow_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_flow_obj *flow);
+int cxemu_counters_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_counters_obj *counters);
+int cxemu_matcher_destroy(struct cxemu_ctx *ctx, struct cxemu_matcher *matcher);
+
+/* cmd_flow.c. Makes the flow of attr; each of refs may be NULL, and gets a user. */
+struct cxemu_flow_refs {
+    struct cxemu_qp_obj *qp;
+    struct cxemu_counters_obj *counters;
+    struct cxemu_matcher *matcher;
+};
+RS_MUST_USE int cxemu_flow_obj_create(struct cxemu_ctx *ctx, const struct cxemu_flow_attr *attr,
+                                      const struct cxemu_flow_refs *refs,
+                                      struct cxemu_flow_obj **out);
+
+/* cmd_counters.c. What the driver part of ibv_create_flow says of counters that it attaches (NULL:
+ * nothing); 0 or -errno. */
+RS_MUST_USE int cxemu_counters_bind(struct cxemu_counters_obj *counters,
+                                    const struct mlx5_ib_flow_counters_data *data);
+/* A flow has gone, or has not come about: without any, the descriptions are forgotten. */
+void cxemu_counters_unbind(struct cxemu_counters_obj *counters);
 
 /* NULL: no such object. */
 struct cxemu_pd *cxemu_pd_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_cq_obj *cxemu_cq_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_qp_obj *cxemu_qp_find(struct cxemu_ctx *ctx, uint64_t handle);
+struct cxemu_counters_obj *cxemu_counters_find(struct cxemu_ctx *ctx, uint64_t handle);
 /* By page number, as queues and mmap name it. */
 struct cxemu_uar *cxemu_uar_find(struct cxemu_ctx *ctx, uint64_t page);
 

@@ -84,9 +84,8 @@ static const struct command commands[] = {
     LACK(IB_USER_VERBS_CMD_POST_SEND, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_POST_RECV, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_POST_SRQ_RECV, EOPNOTSUPP),
-    /* ib_attach_mcast: only UD queue pairs can, and there are none */
-    LACK(IB_USER_VERBS_CMD_ATTACH_MCAST, EINVAL),
-    LACK(IB_USER_VERBS_CMD_DETACH_MCAST, EINVAL),
+    HAVE(IB_USER_VERBS_CMD_ATTACH_MCAST, cxemu_cmd_attach_mcast, SIZE(attach_mcast), 0),
+    HAVE(IB_USER_VERBS_CMD_DETACH_MCAST, cxemu_cmd_attach_mcast, SIZE(detach_mcast), 0),
     LACK(IB_USER_VERBS_CMD_CREATE_SRQ, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_CREATE_XSRQ, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_MODIFY_SRQ, EINVAL),

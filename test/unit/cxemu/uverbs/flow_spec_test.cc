@@ -3,6 +3,7 @@
  * Specs as they cross the ABI, compiled to the match layout. Offsets expected here are those of
  * fte_match_set_lyr_2_4 in the kernel's include/linux/mlx5/mlx5_ifc.h.
  */
+#include "cxemu/uverbs/caps.h"
 #include "cxemu/uverbs/flow_spec.h"
 
 #include <arpa/inet.h>
@@ -38,13 +39,15 @@ class FlowSpec : public ::testing::Test
     }
     int compile()
     {
-        return cxemu_flow_compile(&attr, specs.data(), specs.size(), &out);
+        return cxemu_flow_compile(&attr, specs.data(), specs.size(), caps, &request);
     }
     /* it ends in a flexible array, which C++ has not */
     alignas(8) uint8_t attr_bytes[sizeof(ib_uverbs_flow_attr)] = {};
     ib_uverbs_flow_attr &attr = *reinterpret_cast<ib_uverbs_flow_attr *>(attr_bytes);
     std::vector<uint8_t> specs;
-    cxemu_flow_attr out;
+    uint32_t caps = CXEMU_CAPS_ALL;
+    cxemu_flow_request request;
+    cxemu_flow_attr &out = request.flow;
 };
 
 TEST_F(FlowSpec, Ethernet)
@@ -63,8 +66,9 @@ TEST_F(FlowSpec, Ethernet)
     EXPECT_EQ(out.mask[0], 0); /* source MAC is free */
     EXPECT_EQ(out.value[6], 0x08);
     EXPECT_EQ(out.value[7], 0x06);
-    EXPECT_EQ(out.value[14], 0x00); /* 0x064 of the tag: the mask has no priority bits */
+    EXPECT_EQ(out.value[14], 0x20); /* though the mask has no priority bits: core refuses that */
     EXPECT_EQ(out.value[15], 0x64);
+    EXPECT_EQ(out.mask[14], 0x0f);
     EXPECT_EQ(out.mask[18] & 0x80, 0x80); /* cvlan_tag */
 }
 
@@ -169,7 +173,8 @@ TEST_F(FlowSpec, Actions)
     EXPECT_EQ(compile(), -EINVAL);
     specs[8 + 3] = 0;
     attr.type = CXEMU_FLOW_ATTR_ALL_DEFAULT;
-    EXPECT_EQ(compile(), -EINVAL); /* no tags on default rules */
+    EXPECT_EQ(compile(), 0); /* the kernel makes default rules itself: specs do not count */
+    EXPECT_FALSE(out.has_tag);
 }
 
 TEST_F(FlowSpec, RefusesBrokenSizes)
@@ -210,12 +215,21 @@ TEST_F(FlowSpec, ChecksTheRule)
     attr.flags = 0;
     EXPECT_EQ(compile(), 0);
     attr.type = CXEMU_FLOW_ATTR_SNIFFER;
+    EXPECT_EQ(compile(), 0);
+    EXPECT_EQ(out.type, CXEMU_FLOW_SNIFFER);
+    caps &= ~(1u << CXEMU_CAP_SNIFFER | 1u << CXEMU_CAP_FLOW_EGRESS);
     EXPECT_EQ(compile(), -EOPNOTSUPP);
     attr.type = 4;
-    EXPECT_EQ(compile(), -EINVAL);
+    EXPECT_EQ(compile(), -EOPNOTSUPP);
     attr.type = 0;
     attr.flags = CXEMU_FLOW_FLAG_EGRESS;
     EXPECT_EQ(compile(), -EOPNOTSUPP);
+    caps = CXEMU_CAPS_ALL;
+    EXPECT_EQ(compile(), 0);
+    EXPECT_TRUE(out.egress);
+    attr.type = CXEMU_FLOW_ATTR_ALL_DEFAULT;
+    EXPECT_EQ(compile(), -EINVAL);
+    attr.type = 0;
     attr.flags = 8;
     EXPECT_EQ(compile(), -EINVAL);
     attr.flags = 0;
