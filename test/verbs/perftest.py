@@ -71,7 +71,6 @@ VLAN = ['--vlan_en', '--vlan_pcp=3']
 PACED = ['--rate_limit=10', '--rate_units=M', '--rate_limit_type=PP']
 BURSTS = ['-Q', '1', '-t', '2048', '--burst_size=16', '--reply_every=16', '--rate_limit=10000',
           '--rate_units=M', '--rate_limit_type=PP']
-LENGTHS = 'matching headers of a packet whose length field lies, as perftest writes it for IPv6'
 CASES = {
     'lat_sizes': Case(LAT, sizes=SIZES),
     'lat_vlan': Case(LAT, VLAN, sizes=FEW),
@@ -79,8 +78,8 @@ CASES = {
     'lat_udp': Case(LAT, UDP4, sizes=(9000,)),
     'lat_tcp': Case(LAT, [*UDP4, '--tcp'], sizes=FEW),
     'lat_tcp_vlan': Case(LAT, [*UDP4, '--tcp', *VLAN], sizes=(9000,)),
-    'lat_ipv6': Case(LAT, UDP6, sizes=(9000,), waits_for=LENGTHS),
-    'lat_ipv6_tcp': Case(LAT, [*UDP6, '--tcp'], sizes=(128,), waits_for=LENGTHS),
+    'lat_ipv6': Case(LAT, UDP6, sizes=(9000,)),
+    'lat_ipv6_tcp': Case(LAT, [*UDP6, '--tcp'], sizes=(128,)),
     'lat_ipv6_flow_label': Case(LAT, [*UDP6, '--flow_label=9'], sizes=(128,),
                                 waits_for='rules on the IPv6 flow label'),
     'lat_ttl': Case(LAT, [*UDP4, '-L', '7']),
@@ -92,8 +91,8 @@ CASES = {
     'bw_vlan': Case(BW, VLAN, sizes=FEW),
     'bw_udp': Case(BW, UDP4, sizes=(9000,)),
     'bw_tcp': Case(BW, [*UDP4, '--tcp'], sizes=FEW),
-    'bw_ipv6': Case(BW, UDP6, sizes=(9000,), waits_for=LENGTHS),
-    'bw_ipv6_tcp': Case(BW, [*UDP6, '--tcp'], sizes=(128,), waits_for=LENGTHS),
+    'bw_ipv6': Case(BW, UDP6, sizes=(9000,)),
+    'bw_ipv6_tcp': Case(BW, [*UDP6, '--tcp'], sizes=(128,)),
     'bw_duplex': Case(BW, ['-b'], sizes=(9000,)),
     'bw_duplex_tcp': Case(BW, [*UDP4, '--tcp', '-b']),
     'bw_gbits': Case(BW, ['--report_gbits'], sizes=(1500,)),
@@ -112,7 +111,8 @@ CASES = {
     'burst_lat': Case(BURST, BURSTS, iters=256, waits_for='pacing', sizes=FEW),
     'burst_lat_vlan': Case(BURST, [*BURSTS, *VLAN], iters=256, waits_for='pacing'),
     'burst_lat_tcp': Case(BURST, [*BURSTS, *UDP4, '--tcp'], iters=256, waits_for='pacing'),
-    'burst_lat_ipv6': Case(BURST, [*BURSTS, *UDP6], sizes=(128,), iters=256, waits_for=LENGTHS),
+    'burst_lat_ipv6': Case(BURST, [*BURSTS, *UDP6], sizes=(128,), iters=256,
+                           waits_for='pacing'),
 }
 
 

@@ -6,8 +6,10 @@
 #include "base/order.h"
 #include "wire/ether.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum {
     ETHERTYPE_TEB = 0x6558, /* Ethernet inside: RFC 1701 "transparent Ethernet bridging" */
@@ -32,6 +34,9 @@ enum {
     VXLAN_GPE_IPV4 = 1,
     VXLAN_GPE_IPV6 = 2,
     VXLAN_GPE_ETHERNET = 3,
+    IPV4_LENGTH_OFF = 2,
+    IPV6_LENGTH_OFF = 4,
+    HEADERS_MAX = 256, /* Ethernet to TCP with options, and a few extension headers */
 };
 
 static bool is_tag(uint16_t ethertype)
@@ -113,6 +118,34 @@ static void parse_behind_labels(const uint8_t *bytes, uint32_t len, struct rs_pa
     *pkt = inside;
 }
 
+/* What steering and hashing look at does not depend on whether a length field is true: a packet
+ * that says it is longer than its frame has its headers all the same. They are parsed from a copy
+ * that says what is there. */
+static void parse_overlong(struct cxemu_rx_frame *frame)
+{
+    uint8_t headers[HEADERS_MAX];
+    uint32_t len = RS_MIN(frame->len, (uint32_t)sizeof(headers));
+    uint32_t l3_off = frame->pkt.l3_off;
+    struct rs_packet fixed;
+
+    memcpy(headers, frame->data, len);
+    if (frame->pkt.eth_type == RS_ETHERTYPE_IPV4 && l3_off + RS_IPV4_BYTES <= len)
+        rs_put_be16(headers + l3_off + IPV4_LENGTH_OFF, (uint16_t)(len - l3_off));
+    else if (frame->pkt.eth_type == RS_ETHERTYPE_IPV6 && l3_off + RS_IPV6_BYTES <= len)
+        rs_put_be16(headers + l3_off + IPV6_LENGTH_OFF, (uint16_t)(len - l3_off - RS_IPV6_BYTES));
+    else
+        return;
+    rs_packet_parse_l3_at(headers, len, l3_off, frame->pkt.eth_type, &fixed);
+    if (!fixed.ip_version)
+        return;
+    fixed.dst_mac = frame->pkt.dst_mac;
+    fixed.src_mac = frame->pkt.src_mac;
+    fixed.has_vlan = frame->pkt.has_vlan;
+    fixed.vlan_tci = frame->pkt.vlan_tci;
+    frame->pkt = fixed;
+    frame->is_overlong = true;
+}
+
 static __attribute__((noinline)) void parse_more(struct cxemu_rx_frame *frame)
 {
     struct rs_packet *pkt = &frame->pkt;
@@ -122,6 +155,8 @@ static __attribute__((noinline)) void parse_more(struct cxemu_rx_frame *frame)
         frame->mpls_off = (uint16_t)pkt->l3_off;
         parse_behind_labels(frame->data, frame->len, pkt);
     }
+    if (!pkt->ip_version)
+        parse_overlong(frame);
 }
 
 int cxemu_frame_parse(struct cxemu_rx_frame *frame, const uint8_t *data, uint32_t len)
@@ -129,6 +164,7 @@ int cxemu_frame_parse(struct cxemu_rx_frame *frame, const uint8_t *data, uint32_
     frame->data = data;
     frame->len = len;
     frame->csum_known = false;
+    frame->is_overlong = false;
     frame->tunnel_known = false;
     frame->second_tag_off = 0;
     frame->mpls_off = 0;

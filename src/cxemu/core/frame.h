@@ -41,8 +41,10 @@ struct cxemu_tunnel {
 struct cxemu_rx_frame {
     const uint8_t *data;
     uint32_t len;
-    bool csum_known;     /* hds_ip_ext holds the verdict: copies to several queues verify once */
-    uint8_t hds_ip_ext;  /* MLX5_CQE_L?_OK */
+    bool csum_known;    /* hds_ip_ext holds the verdict: copies to several queues verify once */
+    uint8_t hds_ip_ext; /* MLX5_CQE_L?_OK */
+    bool is_overlong; /* IP says it is longer than the frame: pkt has its headers, no checksum holds
+                       */
     uint8_t l4_hdr_type; /* as l4_hdr_type_etc wants it, without the VLAN bit */
     bool tunnel_known;   /* `tunnel` is filled in: ask cxemu_frame_tunnel */
     /* Behind Ethernet: where the second tag's TPID and the first MPLS label are; 0: none. pkt then

@@ -94,7 +94,7 @@ static void classify(struct cxemu_rx_frame *frame)
     if (frame->csum_known)
         return;
     frame->csum_known = true;
-    frame->hds_ip_ext = verdict(frame->data, &frame->pkt);
+    frame->hds_ip_ext = frame->is_overlong ? MLX5_CQE_L2_OK : verdict(frame->data, &frame->pkt);
     frame->l4_hdr_type = types(&frame->pkt);
 }
 
