@@ -204,6 +204,7 @@ int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t
 
     *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
     cxemu_impair_config_init(&out->impair);
+    cxemu_spec_wire_defaults(out);
     return take_pairs(out, text, seen, &e);
 }
 

@@ -16,14 +16,28 @@ extern "C" {
 
 #define CXEMU_SPEC_NAME_MAX  64
 #define CXEMU_SPEC_FAULT_MAX 384
+#define CXEMU_SPEC_PATH_MAX  256
 
-enum cxemu_wire_kind { CXEMU_WIRE_NONE, CXEMU_WIRE_MEM, CXEMU_WIRE_PACKET };
+enum cxemu_wire_kind {
+    CXEMU_WIRE_NONE,
+    CXEMU_WIRE_MEM,
+    CXEMU_WIRE_SHM,
+    CXEMU_WIRE_PACKET,
+    CXEMU_WIRE_TAP,
+    CXEMU_WIRE_PCAP,
+};
 
 struct cxemu_spec {
     char name[CXEMU_SPEC_NAME_MAX]; /* "": the next mlx5_N */
     enum cxemu_wire_kind wire;
-    char wire_name[CXEMU_SPEC_NAME_MAX]; /* of a memory wire, or the interface */
-    char netdev[IFNAMSIZ];               /* "": none */
+    char wire_name[CXEMU_SPEC_PATH_MAX]; /* of a memory wire or switch, interface, or file */
+    uint32_t shm_ports;                  /* of a switch; 0: the default */
+    uint16_t shm_mode;
+    char record[CXEMU_SPEC_PATH_MAX]; /* file; "": none */
+    uint32_t replay_percent;          /* speed; 0: as fast as may be */
+    uint32_t replay_loops;            /* 0: for ever */
+    uint64_t replay_wait_ns;
+    char netdev[IFNAMSIZ]; /* "": none */
     bool has_mac;
     struct rs_mac mac;
     uint16_t mtu_bytes;

@@ -31,6 +31,7 @@ extern const struct cxemu_spec_key cxemu_spec_wire_keys[];  /* spec_wire.c */
 extern const struct cxemu_spec_key cxemu_spec_card_keys[];  /* spec_card.c */
 extern const struct cxemu_spec_key cxemu_spec_fault_keys[]; /* spec_fault.c */
 
+void cxemu_spec_wire_defaults(struct cxemu_spec *spec); /* spec_wire.c */
 /* Keys of impairments, each also with tx_ or rx_ before it (spec_wire.c). -ENOENT: none of them. */
 RS_MUST_USE int cxemu_spec_take_impair(struct cxemu_spec *spec, const char *key, const char *value,
                                        const struct cxemu_spec_error *e);

@@ -29,8 +29,11 @@ static int set_up(const char *name, const struct rs_mac *mac, uint16_t mtu_bytes
         return -errno;
     strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
     ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-    memcpy(ifr.ifr_hwaddr.sa_data, mac->bytes, sizeof(mac->bytes));
-    int err = raw_ioctl(fd, SIOCSIFHWADDR, &ifr);
+    int err = 0;
+    if (mac) {
+        memcpy(ifr.ifr_hwaddr.sa_data, mac->bytes, sizeof(mac->bytes));
+        err = raw_ioctl(fd, SIOCSIFHWADDR, &ifr);
+    }
     if (!err) {
         ifr.ifr_mtu = mtu_bytes;
         err = raw_ioctl(fd, SIOCSIFMTU, &ifr);

@@ -2,9 +2,14 @@
 /* See wires.h. */
 #include "cxemu/host/wires.h"
 
+#include "cxemu/host/tap.h"
 #include "cxemu/wires/wire_impair.h"
 #include "cxemu/wires/wire_mem.h"
 #include "cxemu/wires/wire_packet.h"
+#include "cxemu/wires/wire_pcap.h"
+#include "cxemu/wires/wire_record.h"
+#include "cxemu/wires/wire_shm.h"
+#include "cxemu/wires/wire_tap.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -12,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct error {
     char *text;
@@ -76,16 +82,95 @@ static int open_packet(const char *ifname, struct cxemu_wire **out, const struct
     return err;
 }
 
-static int open_wire(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+static int open_shm(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
+                    struct cxemu_wire **out, const struct error *e)
+{
+    const struct cxemu_wire_shm_attr attr = {
+        .name = spec->wire_name, .ports = spec->shm_ports, .mode = spec->shm_mode, .clock = *clock};
+    const char *name = spec->wire_name;
+    int err = cxemu_wire_shm_create(&attr, out);
+
+    switch (err) {
+    case -ENOSPC:
+        return fail(e, err,
+                    "wire=shm:%s: all ports of this switch are taken; make it with more: "
+                    "shm_ports=",
+                    name);
+    case -EACCES:
+        return fail(e, err,
+                    "wire=shm:%s: /dev/shm/cxemu.%s is another user's; have it made with "
+                    "shm_mode=",
+                    name, name);
+    case -EINVAL:
+        return fail(e, err, "wire=shm:%s: /dev/shm/cxemu.%s is not a switch of this version", name,
+                    name);
+    case -ETIMEDOUT:
+        return fail(e, err, "wire=shm:%s: a process that is joining this switch does not go on",
+                    name);
+    case -ENOMEM:
+        return fail(e, err, "wire=shm:%s: there is no room in /dev/shm", name);
+    default:
+        return err;
+    }
+}
+
+static int open_tap(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+{
+    const char *name = spec->wire_name;
+    int fd = cxemu_tap_open(name, NULL, spec->mtu_bytes);
+
+    if (fd == -EPERM)
+        return fail(e, fd, "wire=tap:%s: making a tap needs CAP_NET_ADMIN; run as root", name);
+    if (fd == -EBUSY || fd == -EINVAL)
+        return fail(e, fd,
+                    "wire=tap:%s: an interface of that name exists and is in use, or is no "
+                    "tap",
+                    name);
+    if (fd == -ENOENT || fd == -ENODEV)
+        return fail(e, fd, "wire=tap:%s: there is no /dev/net/tun; load the tun module", name);
+    return fd < 0 ? fd : cxemu_wire_tap_create(fd, out);
+}
+
+static int open_pcap(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
+                     struct cxemu_wire **out, const struct error *e)
+{
+    const struct cxemu_wire_pcap_attr attr = {.path = spec->wire_name,
+                                              .speed_percent = spec->replay_percent,
+                                              .loops = spec->replay_loops,
+                                              .wait_ns = spec->replay_wait_ns,
+                                              .clock = *clock};
+    char why[256] = "";
+    int err = cxemu_wire_pcap_create(&attr, out, why, sizeof(why));
+
+    return err ? fail(e, err, "wire=pcap:%s: %s", spec->wire_name, why) : 0;
+}
+
+static int record(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
+                  struct cxemu_wire **wire, const struct error *e)
+{
+    int err = cxemu_wire_record_create(*wire, clock, spec->record, wire);
+
+    return err ? fail(e, err, "record=%s: %s", spec->record, strerror(-err)) : 0;
+}
+
+static int open_wire(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
+                     struct cxemu_wire **out, const struct error *e)
 {
     switch (spec->wire) {
     case CXEMU_WIRE_MEM:
         return take_mem_end(spec->wire_name, out, e);
     case CXEMU_WIRE_PACKET:
         return open_packet(spec->wire_name, out, e);
-    default:
-        return 0;
+    case CXEMU_WIRE_SHM:
+        return open_shm(spec, clock, out, e);
+    case CXEMU_WIRE_TAP:
+        return open_tap(spec, out, e);
+    case CXEMU_WIRE_PCAP:
+        return open_pcap(spec, clock, out, e);
+    case CXEMU_WIRE_NONE:
+        break;
     }
+    return 0;
 }
 
 int cxemu_wires_make(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
@@ -93,8 +178,10 @@ int cxemu_wires_make(const struct cxemu_spec *spec, const struct cxemu_clock *cl
 {
     const struct error e = {err, err_len};
     struct cxemu_wire *wire = NULL;
-    int rc = open_wire(spec, &wire, &e);
+    int rc = open_wire(spec, clock, &wire, &e);
 
+    if (!rc && wire && spec->record[0])
+        rc = record(spec, clock, &wire, &e);
     if (!rc && wire && !cxemu_impair_config_is_empty(&spec->impair))
         rc = cxemu_wire_impair_create(wire, clock, &spec->impair, &wire);
     if (rc && wire)
@@ -111,6 +198,8 @@ int cxemu_wires_check(const struct cxemu_spec *spec, char *err, size_t err_len)
     if (spec->wire == CXEMU_WIRE_PACKET && !if_nametoindex(spec->wire_name))
         return fail(&e, -ENODEV, "wire=packet:%s: no such interface in this network namespace",
                     spec->wire_name);
+    if (spec->wire == CXEMU_WIRE_PCAP && access(spec->wire_name, R_OK) < 0)
+        return fail(&e, -errno, "wire=pcap:%s: %s", spec->wire_name, strerror(errno));
     return 0;
 }
 
