@@ -65,16 +65,10 @@ static void ask_of_queues(struct ibv_pd *pd, struct ibv_cq *cq)
 {
     struct ibv_qp_init_attr raw = {
         .send_cq = cq, .recv_cq = cq, .cap = {16, 16, 1, 1, 0}, .qp_type = IBV_QPT_RAW_PACKET};
-    struct ibv_modify_cq_attr moderate = {.attr_mask = IBV_CQ_ATTR_MODERATE,
-                                          .moderate = {.cq_count = 8, .cq_period = 8}};
     union ibv_gid group = {.raw = {0xff, 0x12}};
     struct ibv_qp *qp = ibv_create_qp(pd, &raw);
     int err;
 
-    err = ibv_resize_cq(cq, 1023);
-    refused("ibv_resize_cq", err == 0, err);
-    err = ibv_modify_cq(cq, &moderate);
-    refused("ibv_modify_cq", err == 0, err);
     if (!qp) {
         given++;
         puts("no raw queue pair");

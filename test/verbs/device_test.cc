@@ -69,8 +69,6 @@ TEST_F(Device, ClaimsOnlyWhatItDoes)
     EXPECT_TRUE(attr.raw_packet_caps & IBV_RAW_PACKET_CAP_IP_CSUM);
     EXPECT_FALSE(attr.raw_packet_caps & IBV_RAW_PACKET_CAP_CVLAN_STRIPPING);
     EXPECT_EQ(attr.rss_caps.supported_qpts, 0u);
-    EXPECT_EQ(attr.tso_caps.max_tso, 0u);
-    EXPECT_EQ(attr.packet_pacing_caps.supported_qpts, 0u);
     EXPECT_EQ(mlx5dv_query_device(a.ctx, &dv), 0);
     EXPECT_EQ(dv.version, 0);
 }
@@ -166,7 +164,6 @@ TEST_F(Device, RefusesWhatIsNotThereByItsErrno)
     rc.qp_type = IBV_QPT_RC;
     EXPECT_EQ(ibv_create_qp(a.pd, &rc), nullptr);
     EXPECT_EQ(errno, EOPNOTSUPP);
-    EXPECT_NE(ibv_resize_cq(a.cq, 1023), 0);
     ibv_counters_init_attr counters = {};
     EXPECT_EQ(ibv_create_counters(a.ctx, &counters), nullptr);
 }

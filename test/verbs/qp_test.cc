@@ -39,13 +39,6 @@ TEST_F(Qp, FollowsTheStateTable)
     EXPECT_EQ(ibv_modify_qp(a.qp, &attr, IBV_QP_STATE | IBV_QP_PORT), EINVAL);
 }
 
-TEST_F(Qp, RefusesPacing)
-{
-    ibv_qp_rate_limit_attr rate = {};
-    rate.rate_limit = 1000;
-    EXPECT_NE(ibv_modify_qp_rate_limit(a.qp, &rate), 0);
-}
-
 TEST_F(Qp, FlushesReceivesInError)
 {
     a.post_recv(0, 2048, 11);

@@ -209,19 +209,18 @@ void cxemu_rq_destroy(struct cxemu_rq *rq); /* no indirection table names it */
 enum {
     CXEMU_RATES = 127, /* PRM packet_pacing_rate_table_size less the unlimited one */
     CXEMU_RATE_MIN_KBPS = 1,
-    CXEMU_RATE_MAX_KBPS = 100000000,
+    CXEMU_RATE_MAX_KBPS = 400000000,
 };
-/* Owner of the entries that queue pairs share; mlx5's MLX5_SHARED_RESOURCE_UID. */
-#define CXEMU_RATE_OWNER_NONE UINT32_MAX
 
 struct cxemu_rate {
     uint32_t kbps;            /* 0: no limit */
     uint32_t max_burst_bytes; /* back to back after a pause; 0: one frame */
     uint16_t typical_bytes;   /* part of the entry's identity; nothing here needs tuning by it */
 };
-/* Takes an entry of the NIC's table. -EINVAL: out of range; -ENOSPC: all are in use. */
-RS_MUST_USE int cxemu_rate_get(struct cxemu_nic *nic, const struct cxemu_rate *rate, uint32_t owner,
-                               bool dedicated, uint16_t *index);
+/* Takes an entry of the NIC's table; equal rates share one, but for one that is dedicated. -EINVAL:
+ * out of range; -ENOSPC: all are in use. */
+RS_MUST_USE int cxemu_rate_get(struct cxemu_nic *nic, const struct cxemu_rate *rate, bool dedicated,
+                               uint16_t *index);
 void cxemu_rate_put(struct cxemu_nic *nic, uint16_t index);
 uint32_t cxemu_rates_used(struct cxemu_nic *nic);
 

@@ -14,7 +14,7 @@ static bool are_equal(const struct cxemu_rate *a, const struct cxemu_rate *b)
 
 /* The entry to share or, when there is none, the first that is free; NULL: full. */
 static struct cxemu_rate_entry *find(struct cxemu_rate_table *table, const struct cxemu_rate *rate,
-                                     uint32_t owner, bool dedicated)
+                                     bool dedicated)
 {
     struct cxemu_rate_entry *empty = NULL;
 
@@ -23,25 +23,24 @@ static struct cxemu_rate_entry *find(struct cxemu_rate_table *table, const struc
 
         if (!entry->refs && !empty)
             empty = entry;
-        if (entry->refs && !dedicated && !entry->dedicated && entry->owner == owner &&
-            are_equal(&entry->rate, rate))
+        if (entry->refs && !dedicated && !entry->dedicated && are_equal(&entry->rate, rate))
             return entry;
     }
     return empty;
 }
 
-int cxemu_rate_take(struct cxemu_rate_table *table, const struct cxemu_rate *rate, uint32_t owner,
-                    bool dedicated, uint16_t *index)
+int cxemu_rate_take(struct cxemu_rate_table *table, const struct cxemu_rate *rate, bool dedicated,
+                    uint16_t *index)
 {
     struct cxemu_rate_entry *entry;
 
     if (rate->kbps < CXEMU_RATE_MIN_KBPS || rate->kbps > CXEMU_RATE_MAX_KBPS)
         return -EINVAL;
-    entry = find(table, rate, owner, dedicated);
+    entry = find(table, rate, dedicated);
     if (!entry)
         return -ENOSPC;
     if (!entry->refs)
-        *entry = (struct cxemu_rate_entry){*rate, owner, 0, dedicated};
+        *entry = (struct cxemu_rate_entry){*rate, 0, dedicated};
     entry->refs++;
     *index = (uint16_t)(entry - table->entries + 1);
     return 0;
@@ -53,13 +52,13 @@ void cxemu_rate_give(struct cxemu_rate_table *table, uint16_t index)
         table->entries[index - 1].refs--;
 }
 
-int cxemu_rate_get(struct cxemu_nic *nic, const struct cxemu_rate *rate, uint32_t owner,
-                   bool dedicated, uint16_t *index)
+int cxemu_rate_get(struct cxemu_nic *nic, const struct cxemu_rate *rate, bool dedicated,
+                   uint16_t *index)
 {
     int rc;
 
     cxemu_nic_lock(nic);
-    rc = cxemu_rate_take(&nic->rates, rate, owner, dedicated, index);
+    rc = cxemu_rate_take(&nic->rates, rate, dedicated, index);
     cxemu_nic_unlock(nic);
     return rc;
 }
@@ -89,9 +88,12 @@ int cxemu_qp_rate_set(struct cxemu_qp *qp, const struct cxemu_rate *rate)
     uint16_t index = 0;
     int rc = 0;
 
+    if (!qp->attr.sq_wqebb_count)
+        return 0; /* nothing to pace */
+
     cxemu_nic_lock(qp->nic);
     if (rate->kbps)
-        rc = cxemu_rate_take(&qp->nic->rates, rate, CXEMU_RATE_OWNER_NONE, false, &index);
+        rc = cxemu_rate_take(&qp->nic->rates, rate, false, &index);
     if (!rc && index && index == qp->rate_index) {
         cxemu_rate_give(&qp->nic->rates, index); /* the same as before: pacing goes on */
     } else if (!rc) {

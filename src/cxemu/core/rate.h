@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The NIC's table of rates that pace send queues, shared by all its users: kernel
- * drivers/net/ethernet/mellanox/mlx5/core/rl.c. Equal limits of one owner share an entry and count
+ * drivers/net/ethernet/mellanox/mlx5/core/rl.c. Equal limits share an entry and count
  * references; an entry that was asked for as dedicated is nobody else's. Index 0 stands for
  * "unlimited" and is in no entry.
  *
@@ -18,7 +18,7 @@ extern "C" {
 
 struct cxemu_rate_entry {
     struct cxemu_rate rate;
-    uint32_t owner, refs;
+    uint32_t refs;
     bool dedicated;
 };
 
@@ -28,7 +28,7 @@ struct cxemu_rate_table {
 
 /* -EINVAL: the rate is out of range; -ENOSPC: every entry is in use. */
 RS_MUST_USE int cxemu_rate_take(struct cxemu_rate_table *table, const struct cxemu_rate *rate,
-                                uint32_t owner, bool dedicated, uint16_t *index);
+                                bool dedicated, uint16_t *index);
 void cxemu_rate_give(struct cxemu_rate_table *table, uint16_t index); /* 0: nothing */
 
 #ifdef __cplusplus

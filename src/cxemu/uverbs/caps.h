@@ -30,6 +30,7 @@ extern "C" {
     X(TIMESTAMP, "timestamp", "hardware timestamps and the clock that a program may read")         \
     X(CQ_MODERATION, "cq_moderation", "fewer events than completions")                             \
     X(CQ_RESIZE, "cq_resize", "completion queues that change their size")                          \
+    X(CQE_COMP, "cqe_comp", "compressed completions, agreed upon and never made")                  \
     X(FLOW_COUNTERS, "flow_counters", "packets and bytes of a flow")                               \
     X(FLOW_TUNNEL, "flow_tunnel", "flows by VXLAN, GRE and inner headers")                         \
     X(FLOW_EGRESS, "flow_egress", "flows on the way out")                                          \
@@ -47,8 +48,11 @@ enum cxemu_cap {
 
 /* What this emulator does so far; a device has no bit beyond it. A feature adds its own when it
  * works, and then device_caps.c reports it. */
-#define CXEMU_CAPS_BUILT \
-    (1u << CXEMU_CAP_CSUM | 1u << CXEMU_CAP_BLUEFLAME | 1u << CXEMU_CAP_TIMESTAMP)
+#define CXEMU_CAPS_BUILT                                                                     \
+    (1u << CXEMU_CAP_CSUM | 1u << CXEMU_CAP_BLUEFLAME | 1u << CXEMU_CAP_TIMESTAMP |          \
+     1u << CXEMU_CAP_TSO | 1u << CXEMU_CAP_VLAN_INSERT | 1u << CXEMU_CAP_EMPW |              \
+     1u << CXEMU_CAP_PACING | 1u << CXEMU_CAP_PACING_BURST | 1u << CXEMU_CAP_CQ_MODERATION | \
+     1u << CXEMU_CAP_CQ_RESIZE | 1u << CXEMU_CAP_CQE_COMP)
 
 static inline bool cxemu_caps_have(uint32_t caps, enum cxemu_cap cap)
 {

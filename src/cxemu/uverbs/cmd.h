@@ -88,6 +88,14 @@ int cxemu_cmd_create_cq(struct cxemu_cmd *cmd);
 int cxemu_cmd_create_cq_ex(struct cxemu_cmd *cmd);
 int cxemu_cmd_destroy_cq(struct cxemu_cmd *cmd);
 
+/* cmd_cq_modify.c */
+int cxemu_cmd_resize_cq(struct cxemu_cmd *cmd);
+int cxemu_cmd_modify_cq(struct cxemu_cmd *cmd);
+
+/* cmd_pp.c */
+int cxemu_method_pp_alloc(struct cxemu_bundle *b);
+int cxemu_method_pp_destroy(struct cxemu_bundle *b);
+
 /* cmd_qp.c */
 int cxemu_method_qp_create(struct cxemu_bundle *b);
 int cxemu_method_qp_destroy(struct cxemu_bundle *b);

@@ -55,6 +55,16 @@ static void on_error(void *cookie)
 
 /* --- create ------------------------------------------------------------------------------- */
 
+/* A format for compressed completions is agreed upon, and then the device never compresses: it may
+ * at any time write whole ones. */
+static bool can_compress(const struct cxemu_ctx *ctx, const struct mlx5_ib_create_cq *d)
+{
+    return cxemu_caps_have(ctx->dev->caps, CXEMU_CAP_CQE_COMP) && d->cqe_comp_en == 1 &&
+           d->cqe_size == 64 &&
+           (d->cqe_comp_res_format == MLX5_IB_CQE_RES_FORMAT_HASH ||
+            d->cqe_comp_res_format == MLX5_IB_CQE_RES_FORMAT_CSUM);
+}
+
 static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
 {
     const struct mlx5_ib_create_cq *d = &r->driver;
@@ -68,8 +78,8 @@ static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
         return -EINVAL;
     if (d->cqe_size != 64 && d->cqe_size != 128)
         return -EINVAL;
-    if (d->cqe_comp_en)
-        return cxemu_missing("CQE compression", EOPNOTSUPP);
+    if (d->cqe_comp_en && !can_compress(ctx, d))
+        return -EOPNOTSUPP;
     if (d->flags & MLX5_IB_CREATE_CQ_FLAGS_REAL_TIME_TS && !cxemu_dev_has_real_time(ctx->dev))
         return -EOPNOTSUPP;
     if (d->flags & MLX5_IB_CREATE_CQ_FLAGS_CQE_128B_PAD && d->cqe_size != 128)
@@ -90,8 +100,6 @@ static int check_request(struct cxemu_ctx *ctx, const struct request *r, uint32_
     if (r->flags &
         ~(uint32_t)(IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION | IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN))
         return -EOPNOTSUPP;
-    if (r->flags & IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN)
-        return cxemu_missing("IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN", EOPNOTSUPP);
     int err = check_driver_part(ctx, r);
     if (err)
         return err;
@@ -167,6 +175,7 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
         .on_completion = cq->channel ? on_completion : NULL,
         .on_error = on_error,
         .cookie = cq,
+        .ignore_overrun = r->flags & IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN,
     };
     err = cxemu_handles_add(&ctx->handles, &cq->obj);
     if (err)
@@ -175,6 +184,8 @@ static int create(struct cxemu_ctx *ctx, struct request *r, struct cxemu_cq_obj 
     if (err)
         goto remove;
     cxemu_count(ctx, CXEMU_KIND_CQ, 1);
+    cq->entries = entries;
+    cq->cqe_bytes = attr.cqe_bytes;
     r->cqe = entries - 1;
     *out = cq;
     return 0;

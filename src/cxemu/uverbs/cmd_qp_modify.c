@@ -10,7 +10,20 @@
 #include <rdma/ib_user_verbs.h>
 #include <rdma/mlx5-abi.h>
 
-static int check_driver_part(const struct cxemu_cmd *cmd)
+int cxemu_rate_check(const struct cxemu_dev *dev, const struct cxemu_rate *rate)
+{
+    uint64_t most = (uint64_t)dev->model->rate_mbit * 1000;
+
+    if (rate->kbps > most)
+        return -EINVAL;
+    if (!cxemu_caps_have(dev->caps, CXEMU_CAP_PACING_BURST) &&
+        (rate->max_burst_bytes || rate->typical_bytes))
+        return -EINVAL;
+    return 0;
+}
+
+/* The driver's part: what belongs to the rate. */
+static int take_burst(const struct cxemu_cmd *cmd, struct cxemu_rate *rate)
 {
     struct mlx5_ib_modify_qp driver;
 
@@ -21,12 +34,23 @@ static int check_driver_part(const struct cxemu_cmd *cmd)
     cxemu_cmd_uhw_in(cmd, &driver, sizeof(driver));
     if (driver.comp_mask || driver.burst_info.reserved)
         return -EOPNOTSUPP;
-    /* A burst bound without the packet pacing capability. */
-    return driver.burst_info.max_burst_sz || driver.burst_info.typical_pkt_sz ? -EINVAL : 0;
+    rate->max_burst_bytes = driver.burst_info.max_burst_sz;
+    rate->typical_bytes = driver.burst_info.typical_pkt_sz;
+    return 0;
 }
 
-static int modify(struct cxemu_cmd *cmd, const struct ib_uverbs_modify_qp *in, uint32_t rate)
+static int check_rate(const struct cxemu_ctx *ctx, const struct cxemu_rate *rate)
 {
+    if (!rate->kbps)
+        return rate->max_burst_bytes || rate->typical_bytes ? -EINVAL : 0;
+    if (!cxemu_caps_have(ctx->dev->caps, CXEMU_CAP_PACING))
+        return -EOPNOTSUPP; /* mlx5_rl_add_rate, with a table of no entries */
+    return cxemu_rate_check(ctx->dev, rate);
+}
+
+static int modify(struct cxemu_cmd *cmd, const struct ib_uverbs_modify_qp *in, uint32_t kbps)
+{
+    struct cxemu_rate rate = {.kbps = kbps};
     uint32_t mask = in->attr_mask;
 
     struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in->qp_handle);
@@ -37,7 +61,7 @@ static int modify(struct cxemu_cmd *cmd, const struct ib_uverbs_modify_qp *in, u
     if ((mask & CXEMU_QP_CUR_STATE && in->cur_qp_state > CXEMU_QPS_ERR) ||
         (mask & CXEMU_QP_STATE && in->qp_state > CXEMU_QPS_ERR))
         return -EINVAL;
-    int err = check_driver_part(cmd);
+    int err = take_burst(cmd, &rate);
     if (err)
         return err;
     enum cxemu_qp_state now = cxemu_qp_state_get(qp->qp);
@@ -46,8 +70,13 @@ static int modify(struct cxemu_cmd *cmd, const struct ib_uverbs_modify_qp *in, u
     enum cxemu_qp_state to = mask & CXEMU_QP_STATE ? (enum cxemu_qp_state)in->qp_state : from;
     if (!cxemu_qp_change_is_legal(from, to, mask))
         return -EINVAL;
-    if (mask & CXEMU_QP_RATE_LIMIT && rate)
-        return cxemu_missing("IBV_QP_RATE_LIMIT (packet pacing)", EOPNOTSUPP);
+    if (mask & CXEMU_QP_RATE_LIMIT) {
+        err = check_rate(cmd->ctx, &rate);
+        if (!err)
+            err = cxemu_qp_rate_set(qp->qp, &rate);
+        if (err)
+            return err;
+    }
     if (mask & CXEMU_QP_PORT)
         qp->port = in->port_num;
     if (from != to || from != now)

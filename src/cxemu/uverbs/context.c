@@ -85,6 +85,9 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
         case CXEMU_KIND_MR:
             (void)cxemu_mr_obj_destroy(ctx, (struct cxemu_mr_obj *)obj);
             break;
+        case CXEMU_KIND_PP:
+            (void)cxemu_pp_obj_destroy(ctx, (struct cxemu_pp_obj *)obj);
+            break;
         case CXEMU_KIND_UAR:
             (void)cxemu_uar_destroy(ctx, (struct cxemu_uar *)obj);
             break;
@@ -98,8 +101,8 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
 void cxemu_ctx_close(struct cxemu_ctx *ctx)
 {
     static const enum cxemu_kind order[] = {
-        CXEMU_KIND_FLOW, CXEMU_KIND_MATCHER, CXEMU_KIND_COUNTERS, CXEMU_KIND_QP,
-        CXEMU_KIND_CQ,   CXEMU_KIND_MR,      CXEMU_KIND_UAR,      CXEMU_KIND_PD};
+        CXEMU_KIND_FLOW, CXEMU_KIND_MATCHER, CXEMU_KIND_COUNTERS, CXEMU_KIND_QP, CXEMU_KIND_CQ,
+        CXEMU_KIND_MR,   CXEMU_KIND_PP,      CXEMU_KIND_UAR,      CXEMU_KIND_PD};
 
     pthread_mutex_lock(&ctx->lock);
     cxemu_nic_unlisten(ctx->dev->nic, on_device_event, ctx);

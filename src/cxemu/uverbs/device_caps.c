@@ -163,7 +163,9 @@ void cxemu_caps_fill_driver(const struct cxemu_dev *dev, struct mlx5_ib_query_de
 {
     r->tso_caps = tso(dev);
     r->rss_caps = rss(dev);
-    /* cqe_comp_caps: completions are never compressed. */
+    if (have(dev, CXEMU_CAP_CQE_COMP))
+        r->cqe_comp_caps = (struct mlx5_ib_cqe_comp_caps){
+            CXEMU_CQE_COMP_MAX, MLX5_IB_CQE_RES_FORMAT_HASH | MLX5_IB_CQE_RES_FORMAT_CSUM};
     r->packet_pacing_caps = pacing(dev);
     if (have(dev, CXEMU_CAP_EMPW))
         r->mlx5_ib_support_multi_pkt_send_wqes = MLX5_IB_ALLOW_MPW | MLX5_IB_SUPPORT_EMPW;

@@ -23,6 +23,7 @@ enum cxemu_kind {
     CXEMU_KIND_QP,
     CXEMU_KIND_FLOW,
     CXEMU_KIND_UAR,
+    CXEMU_KIND_PP,
     CXEMU_KIND_COUNTERS,
     CXEMU_KIND_MATCHER,
     CXEMU_KIND_CONTEXT, /* counted, has no handle */

@@ -20,6 +20,8 @@
 #define CXEMU_MAX_TSO_BYTES               (1 << 18)
 #define CXEMU_MAX_RWQ_IND_TBL             (1 << 12)
 #define CXEMU_MAX_RWQ_IND_TBL_SIZE        (1 << 11)
+#define CXEMU_CQE_COMP_MAX                64    /* cqe_compression_max_num */
+#define CXEMU_PP_CONTEXT_BYTES            48    /* PRM set_pp_rate_limit_context */
 #define CXEMU_MAX_CQ_MODERATION_COUNT     65535 /* MLX5_MAX_CQ_COUNT */
 #define CXEMU_MAX_CQ_MODERATION_PERIOD_US 4095  /* MLX5_MAX_CQ_PERIOD */
 

@@ -8,6 +8,7 @@
  * in the log. DevX methods answer EINVAL, as the kernel does to a context without DevX.
  */
 #include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/limits.h"
 
 #include <errno.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -193,6 +194,14 @@ static specs uar_alloc[] = {
     OUT(MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID, true, 4, 4),
     END,
 };
+static specs pp_alloc[] = {
+    ID(MLX5_IB_ATTR_PP_OBJ_ALLOC_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
+    IN(MLX5_IB_ATTR_PP_OBJ_ALLOC_CTX, true, 1, CXEMU_PP_CONTEXT_BYTES),
+    IN(MLX5_IB_ATTR_PP_OBJ_ALLOC_FLAGS, true, 4, 8),
+    OUT(MLX5_IB_ATTR_PP_OBJ_ALLOC_INDEX, true, 2, 2),
+    END,
+};
+static specs pp_destroy[] = {ID(MLX5_IB_ATTR_PP_OBJ_DESTROY_HANDLE, true, CXEMU_ATTR_OBJ), END};
 static specs uar_destroy[] = {ID(MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE, true, CXEMU_ATTR_OBJ), END};
 
 static specs devx_other[] = {
@@ -275,7 +284,8 @@ static const struct cxemu_method methods[] = {
          cxemu_method_matcher_destroy),
     LACK(MLX5_IB_OBJECT_STEERING_ANCHOR, MLX5_IB_METHOD_STEERING_ANCHOR_CREATE, EOPNOTSUPP),
     LACK(MLX5_IB_OBJECT_VAR, MLX5_IB_METHOD_VAR_OBJ_ALLOC, EOPNOTSUPP),
-    LACK(MLX5_IB_OBJECT_PP, MLX5_IB_METHOD_PP_OBJ_ALLOC, EOPNOTSUPP),
+    HAVE(MLX5_IB_OBJECT_PP, MLX5_IB_METHOD_PP_OBJ_ALLOC, pp_alloc, cxemu_method_pp_alloc),
+    HAVE(MLX5_IB_OBJECT_PP, MLX5_IB_METHOD_PP_OBJ_DESTROY, pp_destroy, cxemu_method_pp_destroy),
     HAVE(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_OTHER, devx_other, cxemu_method_devx_other),
     LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_QUERY_UAR, EINVAL),
     LACK(MLX5_IB_OBJECT_DEVX, MLX5_IB_METHOD_DEVX_QUERY_EQN, EINVAL),

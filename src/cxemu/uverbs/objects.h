@@ -41,6 +41,7 @@ struct cxemu_cq_obj {
     struct cxemu_obj obj;
     struct cxemu_cq *cq;
     uint64_t user_handle;
+    uint32_t entries, cqe_bytes;  /* of the ring */
     struct cxemu_evfile *channel; /* NULL: no completion channel */
     struct cxemu_evfile *async;
     atomic_uint comp_posted, async_posted; /* by callbacks */
@@ -86,6 +87,12 @@ struct cxemu_flow_obj {
     struct cxemu_flow *flow;
 };
 
+/* An entry of the rate table. */
+struct cxemu_pp_obj {
+    struct cxemu_obj obj;
+    uint16_t index;
+};
+
 /* Each: 0 or -EBUSY; the object is freed and its handle free on success. The counts are the events
  * that the program has read and libibverbs waits for; they may be NULL. Context lock held. */
 int cxemu_pd_destroy(struct cxemu_ctx *ctx, struct cxemu_pd *pd);
@@ -94,6 +101,7 @@ int cxemu_uar_destroy(struct cxemu_ctx *ctx, struct cxemu_uar *uar);
 int cxemu_cq_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_cq_obj *cq, uint32_t *comp_read,
                          uint32_t *async_read);
 int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_t *async_read);
+int cxemu_pp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_pp_obj *pp);
 int cxemu_flow_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_flow_obj *flow);
 int cxemu_counters_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_counters_obj *counters);
 int cxemu_matcher_destroy(struct cxemu_ctx *ctx, struct cxemu_matcher *matcher);
@@ -114,6 +122,9 @@ RS_MUST_USE int cxemu_counters_bind(struct cxemu_counters_obj *counters,
                                     const struct mlx5_ib_flow_counters_data *data);
 /* A flow has gone, or has not come about: without any, the descriptions are forgotten. */
 void cxemu_counters_unbind(struct cxemu_counters_obj *counters);
+
+/* 0; -EINVAL: a rate that the device does not offer. rate 0 is not looked at. */
+int cxemu_rate_check(const struct cxemu_dev *dev, const struct cxemu_rate *rate);
 
 /* NULL: no such object. */
 struct cxemu_pd *cxemu_pd_find(struct cxemu_ctx *ctx, uint64_t handle);

@@ -77,8 +77,7 @@ static const struct command commands[] = {
     LACK(IB_USER_VERBS_CMD_DESTROY_AH, EINVAL),
     LACK(IB_USER_VERBS_CMD_ALLOC_MW, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_DEALLOC_MW, EINVAL),
-    /* mlx5_ib_resize_cq without the capability */
-    LACK(IB_USER_VERBS_CMD_RESIZE_CQ, ENOSYS),
+    HAVE(IB_USER_VERBS_CMD_RESIZE_CQ, cxemu_cmd_resize_cq, SIZE(resize_cq), SIZE(resize_cq_resp)),
     LACK(IB_USER_VERBS_CMD_POLL_CQ, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_REQ_NOTIFY_CQ, EOPNOTSUPP),
     LACK(IB_USER_VERBS_CMD_POST_SEND, EOPNOTSUPP),
@@ -99,7 +98,7 @@ static const struct command commands[] = {
     LACK(EX(IB_USER_VERBS_EX_CMD_DESTROY_WQ), EINVAL),
     LACK(EX(IB_USER_VERBS_EX_CMD_CREATE_RWQ_IND_TBL), EOPNOTSUPP),
     LACK(EX(IB_USER_VERBS_EX_CMD_DESTROY_RWQ_IND_TBL), EINVAL),
-    LACK(EX(IB_USER_VERBS_EX_CMD_MODIFY_CQ), EOPNOTSUPP),
+    HAVE(EX(IB_USER_VERBS_EX_CMD_MODIFY_CQ), cxemu_cmd_modify_cq, SIZE(ex_modify_cq), 0),
 };
 
 static const struct command *find(uint32_t number)

@@ -195,7 +195,8 @@ struct Completion {
 class Cq
 {
   public:
-    Cq(cxemu_nic *nic, uint32_t count, uint32_t bytes = 64, cxemu_bell *bell = nullptr)
+    Cq(cxemu_nic *nic, uint32_t count, uint32_t bytes = 64, cxemu_bell *bell = nullptr,
+       bool ignore_overrun = false)
         : count_(count), bytes_(bytes)
     {
         void *p = nullptr;
@@ -212,6 +213,7 @@ class Cq
         attr.doorbell = doorbell;
         attr.space = space();
         attr.bell = bell;
+        attr.ignore_overrun = ignore_overrun;
         attr.on_completion = [](void *c) { static_cast<Cq *>(c)->events++; };
         attr.on_error = [](void *c) { static_cast<Cq *>(c)->errors++; };
         attr.cookie = this;
@@ -246,6 +248,31 @@ class Cq
         uint32_t v = (arm_sn & 3) << 28 | uint32_t(solicited) << 24 | (consumer & 0xffffff);
         __atomic_store_n(&doorbell[1], htobe32(v), __ATOMIC_RELEASE);
     }
+    /* As libmlx5's mlx5_resize_cq. */
+    int resize(uint32_t count)
+    {
+        void *p = nullptr;
+        EXPECT_EQ(posix_memalign(&p, 4096, size_t(count) * bytes_), 0);
+        std::unique_ptr<uint8_t, void (*)(void *)> fresh(static_cast<uint8_t *>(p), free);
+        std::memset(p, 0, size_t(count) * bytes_);
+        for (uint32_t i = 0; i < count; i++)
+            cqe_of(fresh.get(), count, i)->op_own = MLX5_CQE_INVALID << 4;
+        if (int rc = cxemu_cq_resize(cq, fresh.get(), count))
+            return rc;
+        uint32_t i = consumer;
+        for (; cqe(i)->op_own >> 4 != MLX5_CQE_RESIZE_CQ; i++) {
+            EXPECT_EQ(cqe(i)->op_own & 1, !!(i & count_));
+            EXPECT_LT(i - consumer, count_);
+            mlx5_cqe64 *to = cqe_of(fresh.get(), count, i + 1);
+            std::memcpy(to, cqe(i), sizeof(*to));
+            to->op_own = uint8_t((to->op_own & ~1) | !!((i + 1) & count));
+        }
+        consumer++;
+        free(buf_);
+        buf_ = fresh.release();
+        count_ = count;
+        return 0;
+    }
     std::vector<Completion> drain()
     {
         std::vector<Completion> all;
@@ -262,10 +289,14 @@ class Cq
     uint32_t doorbell[2] = {0, 0};
 
   private:
+    mlx5_cqe64 *cqe_of(uint8_t *buf, uint32_t count, uint32_t i)
+    {
+        uint8_t *p = buf + size_t(i & (count - 1)) * bytes_;
+        return reinterpret_cast<mlx5_cqe64 *>(p + bytes_ - 64);
+    }
     mlx5_cqe64 *cqe(uint32_t i)
     {
-        uint8_t *p = buf_ + size_t(i & (count_ - 1)) * bytes_;
-        return reinterpret_cast<mlx5_cqe64 *>(p + bytes_ - 64);
+        return cqe_of(buf_, count_, i);
     }
     uint32_t count_, bytes_;
     uint8_t *buf_;
@@ -310,7 +341,11 @@ struct Send {
     uint8_t cs_flags = 0;
     Bytes inline_hdr; /* in the Ethernet segment */
     bool has_inline = false;
-    Bytes inline_data; /* as one inline data segment */
+    Bytes inline_data;              /* as one inline data segment */
+    std::vector<Bytes> inline_each; /* further inline data segments */
+    uint16_t mss = 0;
+    uint8_t opmod = 0;
+    bool solicited = false;
     std::vector<Sge> sges;
     uint16_t insert_vlan_type = 0, insert_vlan_tci = 0;
     int force_ds = -1;
@@ -374,6 +409,7 @@ class Qp
         size_t ds_at;
         auto *eth = reinterpret_cast<mlx5_wqe_eth_seg *>(w.data() + 16);
         eth->cs_flags = s.cs_flags;
+        eth->mss = htobe16(s.mss);
         if (s.insert_vlan_type) {
             eth->inline_hdr_sz = htobe16(s.insert_vlan_type);
             w[16 + 14] = uint8_t(s.insert_vlan_tci >> 8);
@@ -384,12 +420,15 @@ class Qp
             if (!s.inline_hdr.empty())
                 std::memcpy(w.data() + 30, s.inline_hdr.data(), s.inline_hdr.size());
         }
-        if (s.has_inline) {
+        std::vector<Bytes> inlines = s.inline_each;
+        if (s.has_inline)
+            inlines.insert(inlines.begin(), s.inline_data);
+        for (const Bytes &data : inlines) {
             ds_at = w.size();
-            w.resize(ds_at + (4 + s.inline_data.size() + 15) / 16 * 16);
-            put32(w, ds_at, uint32_t(s.inline_data.size()) | MLX5_INLINE_SEG);
-            if (!s.inline_data.empty())
-                std::memcpy(w.data() + ds_at + 4, s.inline_data.data(), s.inline_data.size());
+            w.resize(ds_at + (4 + data.size() + 15) / 16 * 16);
+            put32(w, ds_at, uint32_t(data.size()) | MLX5_INLINE_SEG);
+            if (!data.empty())
+                std::memcpy(w.data() + ds_at + 4, data.data(), data.size());
         }
         for (const Sge &g : s.sges) {
             ds_at = w.size();
@@ -403,9 +442,10 @@ class Qp
             w.resize(16);
         uint32_t ds = s.force_ds >= 0 ? uint32_t(s.force_ds) : uint32_t(w.size() / 16);
         uint16_t index = sq_pi;
-        put32(w, 0, uint32_t(index) << 8 | s.opcode);
+        put32(w, 0, uint32_t(s.opmod) << 24 | uint32_t(index) << 8 | s.opcode);
         put32(w, 4, cxemu_sq_number(qp) << 8 | ds);
-        w[11] = s.signaled ? MLX5_WQE_CTRL_CQ_UPDATE : 0;
+        w[11] = uint8_t((s.signaled ? MLX5_WQE_CTRL_CQ_UPDATE : 0) |
+                        (s.solicited ? MLX5_WQE_CTRL_SOLICITED : 0));
         for (size_t i = 0; i < w.size(); i++)
             sq_[((size_t(index) & (o_.sq - 1)) * 64 + i) % (size_t(o_.sq) * 64)] = w[i];
         sq_pi = uint16_t(sq_pi + (w.size() + 63) / 64);

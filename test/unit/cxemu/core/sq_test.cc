@@ -388,7 +388,14 @@ TEST_F(Tx, FramesPastTheMtuAreDroppedAndCounted)
 TEST_F(Tx, RandomEntriesNeverReachOutsideRingAndRegions)
 {
     std::mt19937 random(1);
-    const uint8_t opcodes[] = {MLX5_OPCODE_SEND, MLX5_OPCODE_SEND, MLX5_OPCODE_NOP, 0x2c};
+    const uint8_t opcodes[] = {MLX5_OPCODE_SEND,
+                               MLX5_OPCODE_SEND,
+                               MLX5_OPCODE_NOP,
+                               0x2c,
+                               MLX5_OPCODE_TSO,
+                               MLX5_OPCODE_TSO,
+                               0x29,
+                               0x29};
     auto below = [&](uint32_t n) { return uint32_t(random() % n); };
     for (int round = 0; round < 3000; round++) {
         Qp::Options o;
@@ -399,7 +406,8 @@ TEST_F(Tx, RandomEntriesNeverReachOutsideRingAndRegions)
             uint8_t block[64];
             for (uint8_t &byte : block)
                 byte = uint8_t(below(4) ? 0 : random());
-            block[3] = opcodes[below(4)];
+            block[0] = uint8_t(below(2)); /* multi-packet, when it is TSO */
+            block[3] = opcodes[below(8)];
             block[7] = uint8_t(below(64));
             block[30] = uint8_t(below(3) ? 0 : random()); /* inline header size, low byte is 29 */
             if (below(2)) { /* a data segment with a key that is good, around the region's ends */
