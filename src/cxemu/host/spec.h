@@ -24,6 +24,7 @@ enum cxemu_wire_kind {
     CXEMU_WIRE_SHM,
     CXEMU_WIRE_PACKET,
     CXEMU_WIRE_TAP,
+    CXEMU_WIRE_XDP,
     CXEMU_WIRE_PCAP,
 };
 

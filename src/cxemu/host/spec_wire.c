@@ -24,6 +24,7 @@ static const struct {
     {"packet:", CXEMU_WIRE_PACKET, AN_INTERFACE,
      "name a network interface, as in wire=packet:veth0"},
     {"tap:", CXEMU_WIRE_TAP, AN_INTERFACE, "name the interface to make, as in wire=tap:tap0"},
+    {"xdp:", CXEMU_WIRE_XDP, AN_INTERFACE, "name a network interface, as in wire=xdp:veth0"},
     {"pcap:", CXEMU_WIRE_PCAP, A_FILE, "name the file to replay, as in wire=pcap:in.pcap"},
 };
 
@@ -57,7 +58,7 @@ static int take_wire(struct cxemu_spec *spec, const char *value, const struct cx
     }
     return cxemu_spec_fail(e,
                            "wire=%s: unknown wire; use none, mem:NAME, shm:NAME, packet:IFNAME, "
-                           "tap:IFNAME or pcap:FILE",
+                           "tap:IFNAME, xdp:IFNAME or pcap:FILE",
                            value);
 }
 

@@ -10,6 +10,7 @@
 #include "cxemu/wires/wire_record.h"
 #include "cxemu/wires/wire_shm.h"
 #include "cxemu/wires/wire_tap.h"
+#include "cxemu/wires/wire_xdp.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -131,6 +132,37 @@ static int open_tap(const struct cxemu_spec *spec, struct cxemu_wire **out, cons
     return fd < 0 ? fd : cxemu_wire_tap_create(fd, out);
 }
 
+static int open_xdp(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+{
+    const char *name = spec->wire_name;
+    int err;
+
+    if (spec->mtu_bytes > CXEMU_XDP_FRAME_MAX - CXEMU_L2_MAX)
+        return fail(e, -EINVAL,
+                    "wire=xdp:%s: carries an mtu= of at most %d; use wire=packet:", name,
+                    CXEMU_XDP_FRAME_MAX - CXEMU_L2_MAX);
+    err = cxemu_wire_xdp_create(name, out);
+    switch (err) {
+    case 0:
+        return 0;
+    case -ENODEV:
+        return fail(e, err, "wire=xdp:%s: no such interface in this network namespace", name);
+    case -EPERM:
+    case -EACCES:
+        return fail(e, err,
+                    "wire=xdp:%s: needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; run as root", name);
+    case -EBUSY:
+        return fail(e, err, "wire=xdp:%s: there is an XDP program or socket on it already", name);
+    case -EAFNOSUPPORT:
+    case -EOPNOTSUPP:
+    case -ENOSYS:
+        return fail(e, err,
+                    "wire=xdp:%s: this kernel or interface has no AF_XDP; use wire=packet:", name);
+    default:
+        return fail(e, err, "wire=xdp:%s: %s", name, strerror(-err));
+    }
+}
+
 static int open_pcap(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
                      struct cxemu_wire **out, const struct error *e)
 {
@@ -165,6 +197,8 @@ static int open_wire(const struct cxemu_spec *spec, const struct cxemu_clock *cl
         return open_shm(spec, clock, out, e);
     case CXEMU_WIRE_TAP:
         return open_tap(spec, out, e);
+    case CXEMU_WIRE_XDP:
+        return open_xdp(spec, out, e);
     case CXEMU_WIRE_PCAP:
         return open_pcap(spec, clock, out, e);
     case CXEMU_WIRE_NONE:
