@@ -4,7 +4,7 @@
 #include "cxemu/core/driver.h"
 
 #include "base/attr.h"
-#include "cxemu/core/nic.h"
+#include "cxemu/core/device.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,8 +24,10 @@ enum {
     BUDGET = 64,
     SPIN_PASSES = 50, /* after the last frame, before the first sleep */
     SLEEP_FIRST_NS = 1000,
-    SLEEP_BUSY_NS = 50000,  /* the longest sleep soon after traffic */
-    SLEEP_IDLE_NS = 500000, /* and when there was none for long */
+    SLEEP_BUSY_NS = 50000, /* the longest sleep soon after traffic */
+    /* And when there was none for long: what the first doorbell after a pause may wait. */
+    SLEEP_IDLE_NS = 2000000,
+    SPIN_NS = 20000, /* what is due sooner is not worth a sleep, which takes about as long */
     IDLE_AFTER_SLEEPS = 2000,
     FINISH_PASSES = 1000,
     YIELDS_MAX = 100,
@@ -80,18 +82,33 @@ static int collect_fds(struct cxemu_driver *d, struct pollfd *fds)
     return n;
 }
 
-static long sleep_length(uint32_t sleeps)
+/* How long until a NIC has something to do by itself; UINT64_MAX: nothing. */
+static uint64_t until_due(struct cxemu_driver *d)
+{
+    uint64_t wait = UINT64_MAX;
+
+    for (uint32_t i = 0; i < d->nic_count; i++) {
+        uint64_t due = cxemu_nic_due_ns(d->nics[i]);
+        if (due == UINT64_MAX)
+            continue;
+        uint64_t now = cxemu_clock_now(&d->nics[i]->attr.clock);
+        wait = RS_MIN(wait, due > now ? due - now : 0);
+    }
+    return wait;
+}
+
+static uint64_t sleep_length(uint32_t sleeps)
 {
     if (sleeps >= IDLE_AFTER_SLEEPS)
         return SLEEP_IDLE_NS;
-    return sleeps < 6 ? SLEEP_FIRST_NS << sleeps : SLEEP_BUSY_NS;
+    return sleeps < 6 ? (uint64_t)SLEEP_FIRST_NS << sleeps : (uint64_t)SLEEP_BUSY_NS;
 }
 
 /* fds: as collected in the last pass under the lock. A descriptor closed since then makes poll
  * return at once, once. */
-static void nap(struct cxemu_driver *d, struct pollfd *fds, int n, uint32_t sleeps)
+static void nap(struct cxemu_driver *d, struct pollfd *fds, int n, uint64_t length_ns)
 {
-    const struct timespec ts = {0, sleep_length(sleeps)};
+    const struct timespec ts = {0, (long)length_ns};
     uint64_t junk;
 
     if (ppoll(fds, (nfds_t)n, &ts, NULL) > 0 && (fds[0].revents & POLLIN)) {
@@ -109,17 +126,20 @@ static void *run(void *arg)
     (void)pthread_setname_np(pthread_self(), "cxemu");
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
     while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
+        uint64_t wait = 0;
         int moved, n = 0;
         lock_from_thread(d);
         moved = pump_all(d);
         idle = moved ? 0 : idle + 1;
         if (idle > SPIN_PASSES)
+            wait = until_due(d);
+        if (wait > SPIN_NS)
             n = collect_fds(d, fds);
         pthread_mutex_unlock(&d->lock);
         if (moved)
             sleeps = 0;
         if (n)
-            nap(d, fds, n, sleeps++);
+            nap(d, fds, n, RS_MIN(sleep_length(sleeps++), wait - SPIN_NS));
     }
     return NULL;
 }
