@@ -25,10 +25,13 @@ enum {
     SPIN_PASSES = 50, /* after the last frame, before the first sleep */
     SLEEP_FIRST_NS = 1000,
     SLEEP_BUSY_NS = 50000, /* the longest sleep soon after traffic */
-    /* And when there was none for long: what the first doorbell after a pause may wait. */
+    /* And when there was none for a fifth of a second, or for more than one: what the first
+     * doorbell after a pause may wait. */
     SLEEP_IDLE_NS = 2000000,
+    SLEEP_LONG_NS = 4000000,
     SPIN_NS = 20000, /* what is due sooner is not worth a sleep, which takes about as long */
     IDLE_AFTER_SLEEPS = 2000,
+    LONG_AFTER_SLEEPS = IDLE_AFTER_SLEEPS + 500,
     FINISH_PASSES = 1000,
     YIELDS_MAX = 100,
 };
@@ -99,6 +102,8 @@ static uint64_t until_due(struct cxemu_driver *d)
 
 static uint64_t sleep_length(uint32_t sleeps)
 {
+    if (sleeps >= LONG_AFTER_SLEEPS)
+        return SLEEP_LONG_NS;
     if (sleeps >= IDLE_AFTER_SLEEPS)
         return SLEEP_IDLE_NS;
     return sleeps < 6 ? (uint64_t)SLEEP_FIRST_NS << sleeps : (uint64_t)SLEEP_BUSY_NS;
