@@ -3,6 +3,7 @@
  * with the errno of a device without it. */
 #include "fixture.h"
 
+#include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -202,6 +203,27 @@ static const std::map<std::string, Cap> &caps()
               return use_flow(p, rule);
           },
           -1}},
+        {"flow_tunnel",
+         {nullptr,
+          [](Port &p) {
+              ibv_flow_spec_tunnel vxlan = {};
+              vxlan.type = IBV_FLOW_SPEC_VXLAN_TUNNEL;
+              vxlan.size = sizeof(vxlan);
+              vxlan.val.tunnel_id = htonl(5);
+              vxlan.mask.tunnel_id = htonl(0xffffff);
+              Rule rule;
+              rule.eth(p.mac).ipv4(nullptr, nullptr).udp(0, 4789).spec(vxlan);
+              return use_flow(p, rule);
+          },
+          -1}},
+        {"flow_egress",
+         {nullptr,
+          [](Port &p) {
+              Rule rule(IBV_FLOW_ATTR_NORMAL, 0, IBV_FLOW_ATTR_FLAGS_EGRESS);
+              rule.eth(p.mac);
+              return use_flow(p, rule);
+          },
+          -1}},
         {"matcher", {nullptr, use_matcher, EOPNOTSUPP}},
     };
     return table;
@@ -229,6 +251,9 @@ TEST(Caps, EachSwitchedOffIsNotReportedAndRefused)
             if (cap.uses) { /* said and done agree */
                 EXPECT_EQ(cap.reads(with) != 0, cap.uses(whole) == 0);
             }
+        }
+        if (!cap.reads && name != "cq_resize") {
+            EXPECT_EQ(cap.uses(whole), 0);
         }
         if (cap.uses) {
             int got = cap.uses(less);

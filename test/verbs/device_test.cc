@@ -164,8 +164,6 @@ TEST_F(Device, RefusesWhatIsNotThereByItsErrno)
     rc.qp_type = IBV_QPT_RC;
     EXPECT_EQ(ibv_create_qp(a.pd, &rc), nullptr);
     EXPECT_EQ(errno, EOPNOTSUPP);
-    ibv_counters_init_attr counters = {};
-    EXPECT_EQ(ibv_create_counters(a.ctx, &counters), nullptr);
 }
 
 TEST_F(Device, ChecksCompletionQueues)

@@ -52,7 +52,9 @@ enum cxemu_cap {
     (1u << CXEMU_CAP_CSUM | 1u << CXEMU_CAP_BLUEFLAME | 1u << CXEMU_CAP_TIMESTAMP |          \
      1u << CXEMU_CAP_TSO | 1u << CXEMU_CAP_VLAN_INSERT | 1u << CXEMU_CAP_EMPW |              \
      1u << CXEMU_CAP_PACING | 1u << CXEMU_CAP_PACING_BURST | 1u << CXEMU_CAP_CQ_MODERATION | \
-     1u << CXEMU_CAP_CQ_RESIZE | 1u << CXEMU_CAP_CQE_COMP)
+     1u << CXEMU_CAP_CQ_RESIZE | 1u << CXEMU_CAP_CQE_COMP | 1u << CXEMU_CAP_FLOW_COUNTERS |  \
+     1u << CXEMU_CAP_FLOW_TUNNEL | 1u << CXEMU_CAP_FLOW_EGRESS | 1u << CXEMU_CAP_SNIFFER |   \
+     1u << CXEMU_CAP_MATCHER)
 
 static inline bool cxemu_caps_have(uint32_t caps, enum cxemu_cap cap)
 {

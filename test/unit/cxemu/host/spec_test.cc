@@ -31,6 +31,39 @@ TEST(Spec, Defaults)
     EXPECT_EQ(s.caps_off, 0u);
 }
 
+TEST(Spec, TakesFunctions)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("card=c0,vfs=3", &s), 0);
+    EXPECT_STREQ(s.card, "c0");
+    EXPECT_EQ(s.vfs, 3u);
+    ASSERT_EQ(parse("pf=mlx5_0,vlan=5,spoofchk=on,max_rate=100,vf_link=enable", &s), 0);
+    EXPECT_STREQ(s.pf, "mlx5_0");
+    EXPECT_EQ(s.vport.vlan, 5);
+    EXPECT_TRUE(s.vport.spoof_check);
+    EXPECT_EQ(s.vport.max_rate_bps, 100000000u);
+    EXPECT_EQ(s.vport.link, CXEMU_VPORT_UP);
+}
+
+/* What is not named stays; what is no attribute of a function is refused, and nothing changes. */
+TEST(Spec, ChangesAVirtualFunction)
+{
+    char err[256];
+    cxemu_spec room;
+    cxemu_vport_attr attr = {{{2, 0, 0, 0, 0, 1}}, 7, true, 0, CXEMU_VPORT_AUTO};
+
+    ASSERT_EQ(cxemu_spec_parse_vport("max_rate=10", &room, &attr, err, sizeof(err)), 0) << err;
+    EXPECT_EQ(attr.max_rate_bps, 10000000u);
+    EXPECT_EQ(attr.vlan, 7);
+    EXPECT_TRUE(attr.spoof_check);
+    EXPECT_EQ(attr.mac.bytes[5], 1);
+    for (const char *text :
+         {"mtu=9000", "vlan=1,loss=1%", "", "vlan", "vlan=1,mac=01:00:00:00:00:00"})
+        EXPECT_EQ(cxemu_spec_parse_vport(text, &room, &attr, err, sizeof(err)), -EINVAL) << text;
+    EXPECT_EQ(attr.vlan, 7);
+}
+
 TEST(Spec, TakesAModelAndSwitchesOff)
 {
     cxemu_spec s;
@@ -105,6 +138,13 @@ TEST(Spec, RefusesByName)
         {"loss=nan", "nan"},
         {"loss=", "loss="},
         {"model=cx3", "cx4lx, cx5, cx6dx, cx7"},
+        {"vfs=17", "17"},
+        {"pf=", "pf="},
+        {"card=a/b", "a/b"},
+        {"vlan=4095", "4095"},
+        {"spoofchk=yes", "yes"},
+        {"max_rate=1.5", "1.5"},
+        {"vf_link=up", "vf_link=up"},
         {"off=tso+warp", "'warp'; known: csum, tso"},
         {"off=", "''"},
         {"off=tso+", "''"},
