@@ -108,6 +108,19 @@ RS_API int cxemu_fault_clear(const char *nic, int id);
 /* How often it has struck; 0 also when there is no such fault. */
 RS_API uint64_t cxemu_fault_fired(const char *nic, int id);
 
+/*
+ * Writes what the NIC is asked and does to fd from now on, a line each: commands, work entries,
+ * doorbells, completions and events, decoded by name; as JSON when json. Never waits for a reader:
+ * what fd does not take at once is lost, counted and said. filter: words joined by commas, of
+ * commands, sends, recvs, completions, doorbells, events, qp=N, cq=N; NULL: everything. fd stays
+ * the caller's, open until cxemu_trace_stop. -EINVAL the filter, -ENOENT the NIC, -ENOSPC: eight
+ * do.
+ */
+RS_API RS_MUST_USE int cxemu_trace(const char *nic, int fd, bool json, const char *filter,
+                                   char *err, size_t err_len);
+/* -ENOENT. */
+RS_API int cxemu_trace_stop(const char *nic, int fd);
+
 /* Live objects of a NIC of one kind ("pd", "mr", "cq", "qp", "flow", "counters", "matcher",
  * "context"): for leak checks.
  */

@@ -117,6 +117,7 @@ bool cxemu_cq_fail(struct cxemu_cq *cq)
     if (cxemu_faults_have(&cq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
         cxemu_fault_event_is_lost(cq->nic, CXEMU_EVENT_CQ_ERR))
         return true;
+    CXEMU_TRACE(cq->nic, event, CXEMU_EVENT_CQ_ERR, cq->number);
     if (cq->attr.on_error)
         cq->attr.on_error(cq->attr.cookie);
     return true;
@@ -178,6 +179,7 @@ static void publish(struct cxemu_cq *cq, struct mlx5_cqe64 *cqe, uint8_t op)
     uint8_t op_own = op | owner;
 
     cqe->signature = 0;
+    CXEMU_TRACE(cq->nic, cqe, cq->number, cq->producer, cqe, op_own);
     /* release: pairs with the barrier after libmlx5 has seen the owner bit */
     if (rs_likely(cq->attr.space == NULL))
         __atomic_store_n(&cqe->op_own, op_own, __ATOMIC_RELEASE);
@@ -273,6 +275,7 @@ static void take_arming(struct cxemu_cq *cq)
         return;
     cq->armed = true;
     cq->armed_at = be32toh(raw);
+    CXEMU_TRACE(cq->nic, bell, CXEMU_BELL_ARM, cq->number, cq->armed_at);
     cq->solicited_only = (cq->armed_at & MLX5_CQ_DB_REQ_NOT_SOL) != 0;
     /* As the hardware does: what came after the index that the program armed with is news. So no
      * completion between its last poll and this moment is lost. */

@@ -17,6 +17,7 @@
 #include "cxemu/core/rss.h"
 #include "cxemu/core/space.h"
 #include "cxemu/core/steer.h"
+#include "cxemu/core/trace.h"
 #include "cxemu/core/wire.h"
 
 #include <pthread.h>
@@ -118,6 +119,7 @@ struct cxemu_nic {
     void *pass_cookie;
     uint32_t frame_max; /* longest frame that the port carries */
     bool link_admin, link_up, failed;
+    struct cxemu_tracer *tracer; /* NULL: nobody traces */
     struct cxemu_faults faults;  /* fault.c */
     cxemu_removed_fn on_removed; /* NULL: none */
     void *removed_cookie;

@@ -122,6 +122,7 @@ static void tell(struct cxemu_nic *nic, enum cxemu_event event)
     if (cxemu_faults_have(&nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
         cxemu_fault_event_is_lost(nic, event))
         return;
+    CXEMU_TRACE(nic, event, (int)event, 0);
     for (uint32_t i = 0; i < nic->listener_count; i++)
         nic->listeners[i]->fn(nic->listeners[i]->cookie, event);
 }
@@ -208,6 +209,8 @@ void cxemu_nic_destroy(struct cxemu_nic *nic)
         free(nic->listeners[i]);
     free(nic->listeners);
     cxemu_faults_fini(&nic->faults);
+    if (nic->tracer)
+        nic->tracer->destroy(nic->tracer);
     free(nic->qps);
     free(nic->rqs);
     free(nic->cqs);
@@ -346,6 +349,23 @@ size_t cxemu_nic_counters(struct cxemu_nic *nic, enum cxemu_counter_list list,
     n = cxemu_counters_list(&nic->counters, list, out, max);
     cxemu_nic_unlock(nic);
     return n;
+}
+
+struct cxemu_tracer **cxemu_nic_tracer(struct cxemu_nic *nic)
+{
+    return &nic->tracer;
+}
+
+bool cxemu_nic_is_traced(const struct cxemu_nic *nic)
+{
+    return __atomic_load_n(&nic->tracer, __ATOMIC_RELAXED) != NULL;
+}
+
+void cxemu_nic_trace_command(struct cxemu_nic *nic, const struct cxemu_trace_command *command)
+{
+    cxemu_nic_lock(nic);
+    CXEMU_TRACE(nic, command, command);
+    cxemu_nic_unlock(nic);
 }
 
 uint64_t cxemu_nic_clock(struct cxemu_nic *nic)

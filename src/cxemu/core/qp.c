@@ -189,6 +189,7 @@ void cxemu_qp_tell(struct cxemu_qp *qp, enum cxemu_event event)
     if (cxemu_faults_have(&qp->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
         cxemu_fault_event_is_lost(qp->nic, event))
         return;
+    CXEMU_TRACE(qp->nic, event, (int)event, cxemu_qp_number(qp));
     if (qp->attr.on_error)
         qp->attr.on_error(qp->attr.cookie, event);
 }

@@ -107,6 +107,7 @@ void cxemu_rq_fatal(struct cxemu_rq *rq)
     if (cxemu_faults_have(&rq->nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_NO_EVENT)) &&
         cxemu_fault_event_is_lost(rq->nic, rq->attr.fatal))
         return;
+    CXEMU_TRACE(rq->nic, event, (int)rq->attr.fatal, rq->shown);
     if (rq->attr.on_error)
         rq->attr.on_error(rq->attr.cookie, rq->attr.fatal);
 }
@@ -131,6 +132,8 @@ bool cxemu_rq_has_entry(struct cxemu_rq *rq)
     pi = (uint16_t)be32toh(cxemu_space_load32(rq->attr.space, rq->attr.doorbell, htobe32(rq->pi)));
     if (rs_unlikely(rq->attr.space && pi != rq->pi) && !fetch(rq, (uint16_t)(pi - rq->pi)))
         return false; /* the program is gone */
+    if (pi != rq->pi)
+        CXEMU_TRACE(rq->nic, bell, CXEMU_BELL_RECV, rq->shown, pi);
     rq->pi = pi;
     return rq->ci != rq->pi;
 }

@@ -146,6 +146,9 @@ void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
     }
     if (rs_unlikely(!claim_entry(rq)))
         return;
+    CXEMU_TRACE(rq->nic, recv, rq->shown, rq->ci,
+                rq->ring + ((size_t)(rq->ci & (rq->attr.wqe_count - 1)) << rq->attr.wqe_shift),
+                1u << rq->attr.wqe_shift);
     cxemu_rx_shape_make(&shape, rq, frame);
     syndrome = fault_of(rq);
     if (rs_likely(!syndrome))

@@ -42,6 +42,8 @@ static uint16_t take_rung(struct cxemu_qp *qp)
                               count * (size_t)MLX5_SEND_WQE_BB, from, bytes))
             pi = qp->sq_pi; /* the program is gone */
     }
+    if (fresh)
+        CXEMU_TRACE(qp->nic, bell, CXEMU_BELL_SEND, cxemu_qp_number(qp), pi);
     qp->sq_pi = pi;
     return (uint16_t)(pi - qp->sq_ci);
 }
@@ -226,6 +228,8 @@ static uint16_t run_entry(struct cxemu_qp *qp, uint16_t rung, unsigned budget, u
     }
     blocks = blocks_of(send.wqe_bytes);
     send.wqe = make_contiguous(qp, send.wqe, send.wqe_bytes, room);
+    if (qp->sq_frame == 0) /* an entry of many frames may take several passes */
+        CXEMU_TRACE(qp->nic, send, cxemu_qp_number(qp), qp->sq_ci, send.wqe, send.wqe_bytes);
     if (rs_unlikely(qp->sq_error)) {
         ++*done;
         flush(qp, &send);

@@ -30,6 +30,7 @@ enum cxemu_attr_type {
 };
 
 struct cxemu_attr_spec {
+    const char *name; /* of the constant, for traces; may be NULL */
     uint16_t id;
     uint8_t type; /* enum cxemu_attr_type */
     bool mandatory;

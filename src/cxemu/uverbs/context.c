@@ -10,6 +10,7 @@
 #include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/command_name.h"
+#include "cxemu/uverbs/command_trace.h"
 #include "cxemu/uverbs/objects.h"
 #include "cxemu/uverbs/pages.h"
 #include <errno.h>
@@ -188,6 +189,7 @@ int cxemu_command_fault(struct cxemu_ctx *ctx, const char *constant)
 
 static int run_method(struct cxemu_ctx *ctx, uint64_t arg)
 {
+    const struct cxemu_command_watch watch = cxemu_command_watch_begin(ctx);
     struct cxemu_bundle bundle = {.ctx = ctx};
 
     int err = cxemu_bundle_parse(&bundle, arg, cxemu_method_find);
@@ -200,6 +202,7 @@ static int run_method(struct cxemu_ctx *ctx, uint64_t arg)
     err = cxemu_command_fault(ctx, bundle.method->name);
     if (!err)
         err = bundle.method->handler(&bundle);
+    cxemu_command_watch_method(&watch, &bundle, err);
     /* Only the parser may say this: libibverbs takes it for "try write(2) instead". */
     return err == -EPROTONOSUPPORT ? -EINVAL : err;
 }

@@ -16,19 +16,19 @@
 #include <rdma/mlx5-abi.h>
 #include <rdma/mlx5_user_ioctl_cmds.h>
 
-#define IN(i, must, lo, hi)                                                       \
-    {                                                                             \
-        .id = (i), .type = CXEMU_ATTR_IN, .mandatory = (must), .min_bytes = (lo), \
-        .max_bytes = (hi)                                                         \
+#define IN(i, must, lo, hi)                                                                   \
+    {                                                                                         \
+        .name = #i, .id = (i), .type = CXEMU_ATTR_IN, .mandatory = (must), .min_bytes = (lo), \
+        .max_bytes = (hi)                                                                     \
     }
-#define OUT(i, must, lo, hi)                                                       \
-    {                                                                              \
-        .id = (i), .type = CXEMU_ATTR_OUT, .mandatory = (must), .min_bytes = (lo), \
-        .max_bytes = (hi)                                                          \
+#define OUT(i, must, lo, hi)                                                                   \
+    {                                                                                          \
+        .name = #i, .id = (i), .type = CXEMU_ATTR_OUT, .mandatory = (must), .min_bytes = (lo), \
+        .max_bytes = (hi)                                                                      \
     }
-#define ID(i, must, t)                              \
-    {                                               \
-        .id = (i), .type = (t), .mandatory = (must) \
+#define ID(i, must, t)                                          \
+    {                                                           \
+        .name = #i, .id = (i), .type = (t), .mandatory = (must) \
     }
 #define UHW \
     IN(UVERBS_ATTR_UHW_IN, false, 0, UINT16_MAX), OUT(UVERBS_ATTR_UHW_OUT, false, 0, UINT16_MAX)

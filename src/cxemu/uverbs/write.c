@@ -5,6 +5,7 @@
  * and uverbs_std_types_device.c; structures are those of <rdma/ib_user_verbs.h>.
  */
 #include "cxemu/uverbs/cmd.h"
+#include "cxemu/uverbs/command_trace.h"
 
 #include "cxemu/uverbs/umem.h"
 #include <errno.h>
@@ -122,8 +123,12 @@ int cxemu_cmd_run(struct cxemu_cmd *cmd, uint32_t number)
         return -ENOSPC;
     if (!cmd->ctx->opened && !c->before_open)
         return -EINVAL;
+    const struct cxemu_command_watch watch = cxemu_command_watch_begin(cmd->ctx);
     int err = cxemu_command_fault(cmd->ctx, c->name);
-    return err ? err : c->run(cmd);
+    if (!err)
+        err = c->run(cmd);
+    cxemu_command_watch_cmd(&watch, cmd, c->name, err);
+    return err;
 }
 
 void cxemu_cmd_in(const struct cxemu_cmd *cmd, void *dst, size_t len)
