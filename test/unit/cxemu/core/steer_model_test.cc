@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Steering against a naive model: a million random frames over random rules that come and go, and
+// Steering against a naive model: random frames over random rules that come and go, and
 // that miss each other narrowly. The model knows frames and rules as lists of named fields and goes
 // through all rules; it shares no code with the NIC and sees no bytes.
 //
 // Each rule drops into a counter of its own, so that which rule took a frame can be read off.
-// CXEMU_TEST_STEER_FRAMES: another number of frames.
+// CXEMU_TEST_STEER_FRAMES: another number of frames. 200,000 take a few seconds in the debug build;
+// a million were run by hand.
 #include "tunnels.h"
 
 #include "cxemu/core/device.h"
@@ -248,10 +249,10 @@ struct Model : Pair {
     }
 };
 
-TEST_F(Model, AMillionFramesGoWhereAScanOfAllRulesSays)
+TEST_F(Model, FramesGoWhereAScanOfAllRulesSays)
 {
     const char *asked = std::getenv("CXEMU_TEST_STEER_FRAMES");
-    const long frames = asked ? std::atol(asked) : 1000000;
+    const long frames = asked ? std::atol(asked) : 200000;
     uint64_t matched = 0;
     for (long n = 0; n < frames && !HasFatalFailure(); n++) {
         if (n % 5000 == 0) {
@@ -265,9 +266,11 @@ TEST_F(Model, AMillionFramesGoWhereAScanOfAllRulesSays)
             add();
         }
         one_frame();
-        if (n % 5000 == 4999)
-            for (const auto &c : cases)
+        if (n % 5000 == 4999) {
+            for (const auto &c : cases) {
                 ASSERT_EQ(c->counter->packets, c->hits) << "another rule took a frame";
+            }
+        }
     }
     matched = uint64_t(frames) - unmatched;
     EXPECT_GT(matched * 10, uint64_t(frames)) << "rules hardly ever hit";
