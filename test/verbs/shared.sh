@@ -19,6 +19,7 @@ pair=(--nic wire=mem:w,mac=02:00:00:00:00:0a --nic wire=mem:w,mac=02:00:00:00:00
 "$cxemu" start t "${pair[@]}"
 ! "$cxemu" start t 2>/dev/null || fail "two instances of one name"
 "$cxemu" status t | grep -q "mlx5_1 (uverbs1): link up" || fail "status does not show the NICs"
+counter=/sys/class/infiniband/mlx5_1/ports/1/counters/port_rcv_packets
 holder=$(cat "$CXEMU_RUN_DIR/t.lock")
 "$cxemu" run --nic t -- true
 before=$(find "/proc/$holder/fd" | wc -l)
@@ -29,6 +30,7 @@ for _ in $(seq 50); do # closing takes the holder a moment
     sleep 0.1
 done
 [ "$after" -le "$before" ] || fail "descriptors left: $before before, $after after"
+[ "$("$cxemu" run --nic t -- cat $counter)" -ge 50 ] || fail "$counter does not count"
 left=$("$cxemu" status --json t | grep -E '"(pd|mr|cq|qp|flow|uar)": *[1-9]' || true)
 [ -z "$left" ] || fail "objects left: $left"
 

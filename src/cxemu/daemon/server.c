@@ -184,6 +184,8 @@ static void tell_status(int fd)
         return;
     struct cxemu_status_nics nics;
     cxemu_status_nics_get(&nics);
+    for (unsigned i = 0; i < nics.count; i++)
+        cxemu_nics_show_counters(nics.devs[i]->name);
     pthread_mutex_lock(&lock);
     cxemu_status_write(to, &nics, conns);
     pthread_mutex_unlock(&lock);

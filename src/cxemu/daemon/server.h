@@ -2,7 +2,8 @@
 /*
  * Holds the NICs of this process out to others: a listening socket for each in the place of its
  * device node, a thread that accepts, a thread for each open. And tells who uses what, as JSON, to
- * whoever connects to the socket `status` in the instance's folder.
+ * whoever connects to the socket `status` in the instance's folder; the counters' files in the tree
+ * are brought up to date before that answer.
  */
 #ifndef CXEMU_DAEMON_SERVER_H
 #define CXEMU_DAEMON_SERVER_H

@@ -46,7 +46,7 @@ static const char *lead(const char *path, char buf[PATH_MAX])
     char nic[CXEMU_NAME_MAX];
 
     if (cxemu_sysfs_is_counter(path, nic) && cxemu_is_active())
-        cxemu_nics_show_counters(nic);
+        cxemu_remote_is_on() ? cxemu_remote_show_counters() : cxemu_nics_show_counters(nic);
     const char *mapped = is_ours(path) ? cxemu_sysfs_map(path, buf) : NULL;
     return mapped ? mapped : path;
 }

@@ -32,6 +32,8 @@ ssize_t cxemu_remote_write(int fd, const void *buf, size_t count);
 /* *map_fd: what to map at *at, to be closed; -1: memory of one's own. */
 int cxemu_remote_mmap(int fd, size_t length, int prot, int flags, off_t offset, int *map_fd,
                       off_t *at);
+/* Has the counters' files in the tree brought up to date. */
+void cxemu_remote_show_counters(void);
 /* At exit: what was rung on any device is sent. */
 void cxemu_remote_settle(void);
 
