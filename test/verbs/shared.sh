@@ -36,6 +36,10 @@ left=$("$cxemu" status --json t | grep -E '"(pd|mr|cq|qp|flow|uar)": *[1-9]' || 
 
 # A holder that is killed: users fail, nobody hangs, and the name is free again.
 kill -9 "$holder"
+for _ in $(seq 50); do # it takes a moment to die
+    timeout 20 "$cxemu" run --nic t -- true 2>/dev/null || break
+    sleep 0.1
+done
 ! timeout 20 "$cxemu" run --nic t -- true 2>/dev/null || fail "a dead instance is taken for one that runs"
 "$cxemu" start t "${pair[@]}"
 "$cxemu" stop t
