@@ -15,5 +15,10 @@ int cxemu_run(int argc, char **argv);
 int cxemu_start(int argc, char **argv);
 int cxemu_status(int argc, char **argv);
 int cxemu_stop(int argc, char **argv);
+/* Named apart from the functions of <rawstack/cxemu.h>. */
+int cxemu_tool_set(int argc, char **argv);
+int cxemu_tool_fault(int argc, char **argv);
+int cxemu_tool_trace(int argc, char **argv);
+int cxemu_tool_counters(int argc, char **argv);
 
 #endif

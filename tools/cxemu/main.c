@@ -16,6 +16,10 @@ static const struct subcommand subcommands[] = {
     {"start", cxemu_start, "start NAME [--nic SPEC]... [--foreground]"},
     {"status", cxemu_status, "status [--json] [NAME]"},
     {"stop", cxemu_stop, "stop NAME"},
+    {"set", cxemu_tool_set, "set NAME [--nic NIC] KEY=VALUE..."},
+    {"fault", cxemu_tool_fault, "fault NAME [--nic NIC] [KIND [KEY=VALUE]... | --clear ID|all]"},
+    {"trace", cxemu_tool_trace, "trace NAME [--nic NIC] [--json] [-f FILTER]"},
+    {"counters", cxemu_tool_counters, "counters NAME [--nic NIC] [--json] [--all]"},
 };
 
 #define COUNT (sizeof(subcommands) / sizeof(subcommands[0]))

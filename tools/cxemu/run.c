@@ -24,6 +24,7 @@ struct options {
     char nics[NICS_TEXT_MAX]; /* joined by ';' */
     char instance[PATH_MAX];  /* or the folder of an instance */
     const char *drive;
+    const char *trace, *filter, *control; /* NULL: none */
     bool verbose;
 };
 
@@ -57,10 +58,15 @@ static void usage(FILE *to)
         "vlan=,\n"
         "                                           spoofchk=, max_rate= and vf_link=\n"
         "                       mode=0666           permissions of the device node\n"
+        "                       fault=KIND:...      goes wrong from the start, as `cxemu fault` "
+        "says\n"
         "                     without --nic: one NIC with no wire\n"
         "  -n, --nic NAME     the NICs that `cxemu start NAME` made, shared with others\n"
         "  -d, --drive HOW    thread (default): a device thread moves frames;\n"
         "                     pump: only calls of cxemu_pump() in PROGRAM do\n"
+        "  --trace[=FILE]     what the NICs are asked and do, to stderr or a file\n"
+        "  --trace-filter WORDS   only these, as `cxemu trace --filter` takes them\n"
+        "  --control PATH     makes a socket for cxemu set, fault, trace and counters\n"
         "  -v, --verbose      names on stderr what PROGRAM asks for and cxemu does not have\n"
         "  -h, --help         this text\n"
         "\n"
@@ -116,6 +122,9 @@ static int take_options(int argc, char **argv, struct options *o)
         {"nic", required_argument, NULL, 'n'},
         {"drive", required_argument, NULL, 'd'},
         {"verbose", no_argument, NULL, 'v'},
+        {"trace", optional_argument, NULL, 't'},
+        {"trace-filter", required_argument, NULL, 'F'},
+        {"control", required_argument, NULL, 'C'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -136,6 +145,15 @@ static int take_options(int argc, char **argv, struct options *o)
             break;
         case 'v':
             o->verbose = true;
+            break;
+        case 't':
+            o->trace = optarg ? optarg : "stderr";
+            break;
+        case 'F':
+            o->filter = optarg;
+            break;
+        case 'C':
+            o->control = optarg;
             break;
         case 'h':
             usage(stdout);
@@ -203,8 +221,27 @@ static int set_log(const struct options *o)
     return o->verbose ? set("CXEMU_LOG", "stderr") : 0;
 }
 
+/* An instance traces and is controlled by its own name. */
+static int set_watching(const struct options *o)
+{
+    if (o->instance[0] && (o->trace || o->control)) {
+        fputs("cxemu: --trace and --control are for NICs of the program's own; those of an "
+              "instance have\n"
+              "`cxemu trace NAME`, and `cxemu set`, fault and counters\n",
+              stderr);
+        return -1;
+    }
+    if (o->trace && set("CXEMU_TRACE", o->trace))
+        return -1;
+    if (o->filter && set("CXEMU_TRACE_FILTER", o->filter))
+        return -1;
+    return o->control ? set("CXEMU_CONTROL", o->control) : 0;
+}
+
 static int set_environment(const struct options *o)
 {
+    if (set_watching(o))
+        return -1;
     if (o->instance[0]) {
         unsetenv("CXEMU_NICS");
         return set("CXEMU_INSTANCE", o->instance) || set_log(o) ? -1 : set_preload();

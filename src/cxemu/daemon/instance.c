@@ -6,6 +6,7 @@
  * is removed only under its own lock, and who got the lock looks whether the file is still there.
  */
 #define _GNU_SOURCE
+#include "cxemu/control/server.h"
 #include "cxemu/daemon/server.h"
 #include "cxemu/host/nics.h"
 #include "cxemu/host/raw.h"
@@ -181,6 +182,10 @@ int cxemu_share(const char *name, char *text, size_t len)
         err = cxemu_nics_tree_at(shared_dir);
     if (!err)
         err = cxemu_server_start(shared_dir);
+    if (!err) {
+        snprintf(parent, sizeof(parent), "%s/control.sock", shared_dir);
+        err = cxemu_control_start(parent);
+    }
     if (err) {
         fail(text, len, err, "%s: %s", shared_dir, strerror(-err));
         cxemu_unshare();
@@ -194,6 +199,7 @@ void cxemu_unshare(void)
 
     if (!shared_dir[0])
         return;
+    cxemu_control_stop();
     cxemu_nics_remove_all();
     cxemu_server_stop();
     cxemu_nics_tree_remove();

@@ -5,10 +5,13 @@
  *   CXEMU_NICS   the --nic descriptions, joined by ';'
  *   CXEMU_DRIVE  "thread" or "pump"
  *   CXEMU_LOG    "stderr" or a file: names what the program asked for and cxemu does not have
+ *   CXEMU_TRACE  "stderr" or a file: what the NICs are asked and do; CXEMU_TRACE_FILTER: of that
+ *   CXEMU_CONTROL  the path of a socket, for cxemu set, fault, trace and counters
  * It is applied when the program first looks for InfiniBand devices, so that shells and helpers in
  * between do not make the NICs (and their taps) for nothing.
  */
 #define _GNU_SOURCE
+#include "cxemu/control/server.h"
 #include "cxemu/host/nics.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/preload/registry.h"
@@ -18,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRACED_MAX 64
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool applied;
@@ -65,6 +70,32 @@ static void apply_nics(const char *nics)
     free(copy);
 }
 
+/* A trace of every NIC, and the socket to control them by. */
+static void apply_watching(const char *trace, const char *filter, const char *control)
+{
+    char err[256];
+    int fd = STDERR_FILENO;
+
+    if (trace && strcmp(trace, "stderr") != 0)
+        fd = raw_openat(AT_FDCWD, trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    else if (trace)
+        fd = (int)syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (trace && fd < 0)
+        say("cxemu: CXEMU_TRACE=%s: %s\n", trace, strerror(errno));
+    for (unsigned i = 0; trace && fd >= 0 && i < TRACED_MAX; i++) {
+        struct cxemu_dev *dev = cxemu_nics_get(i);
+        if (dev && cxemu_trace(dev->name, fd, false, filter, err, sizeof(err)))
+            say("cxemu: CXEMU_TRACE: %s: %s\n", dev->name, err);
+        if (dev)
+            cxemu_dev_put(dev);
+    }
+    if (control) {
+        int rc = cxemu_control_start(control);
+        if (rc)
+            say("cxemu: CXEMU_CONTROL=%s: %s\n", control, strerror(-rc));
+    }
+}
+
 void cxemu_environment_apply(void)
 {
     static _Thread_local bool inside; /* calls of ours end up here again */
@@ -87,6 +118,9 @@ void cxemu_environment_apply(void)
             say("cxemu: CXEMU_DRIVE=%s: %s\n", drive, "a NIC runs already");
         if (nics)
             apply_nics(nics);
+        if (nics)
+            apply_watching(secure_getenv("CXEMU_TRACE"), secure_getenv("CXEMU_TRACE_FILTER"),
+                           secure_getenv("CXEMU_CONTROL"));
         atomic_store_explicit(&applied, true, memory_order_release);
     }
     pthread_mutex_unlock(&lock);
