@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """rdma-core's own Python tests, as the distribution packages them, on cxemu.
 
-usage: rdma_tests.py run CXEMU [--update] [--only TEXT] [--folder TESTS]
+usage: rdma_tests.py run CXEMU [--update | --list] [--folder TESTS]
        rdma_tests.py table [--check FILE | --write FILE]
 
 run: unpacks the tests, unmodified, into a temporary folder, runs all of them and compares each
@@ -13,7 +13,6 @@ import argparse
 import gzip
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +24,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(HERE, 'rdma_tests_expected.txt')
 PACKAGED = '/usr/share/doc/rdma-core/tests'
 PYTHON = '/usr/bin/python3'  # the one that python3-pyverbs is for
-NETDEV = 'pv0'
 SECONDS_MAX = 400
 
 
@@ -194,6 +192,83 @@ def run(args):
     return 0 if judge(results, read_expected()) else 1
 
 
+# --- the table ---------------------------------------------------------------------------------
+
+ROCE = 'RoCE queue pairs (RC, UC, UD, XRC): out of scope'
+DEVX = 'needs DevX, which is refused at open'
+# What a test says when it skips or fails, and what is behind it. Tests of one module first.
+REASONS = [
+    ('test_mlx5_dc', '', 'dynamically connected queue pairs: out of scope'),
+    ('test_rdmacm', '', 'connection manager over RoCE: out of scope'),
+    ('test_mlx5_rdmacm', '', 'connection manager over RoCE: out of scope'),
+    ('test_atomic', '', 'atomics of RoCE queue pairs: out of scope'),
+    ('', 'No relevant GID', ROCE),
+    ('', 'GID table', 'a port without GIDs, as RoCE is off'),
+    ('', 'gid', 'a port without GIDs, as RoCE is off: the test takes it for granted'),
+    ('', 'QP with', 'other queue pairs than RAW_PACKET: out of scope'),
+    ('', 'EFA', "another vendor's device"),
+    ('', 'Device memory', 'memory on the device: out of scope'),
+    ('', 'dmabuf', 'needs a graphics device'),
+    ('', 'cuda', 'needs a graphics device'),
+    ('', 'DrTable', f'software steering: {DEVX}'),
+    ('test_mlx5_dr', '', f'software steering: {DEVX}'),
+    ('', 'Crypto', 'cryptographic keys of RoCE: out of scope'),
+    ('', 'DevX', DEVX),
+    ('', 'huge pages', 'the machine has no huge pages reserved'),
+    ('test_mlx5_huge_page', 'Failed to create QP', 'creates an RC queue pair: out of scope'),
+    ('', 'PCI device', 'needs VFIO: a card that a program drives without a kernel'),
+    ('', 'memory window', 'memory windows: out of scope'),
+    ('', 'LAG', 'no bonded ports'),
+    ('', 'schedule', 'scheduling elements of the switch: out of scope'),
+    ('', 'VAR', 'doorbells of virtio devices: out of scope'),
+    ('', 'reserved QP', 'RoCE queue pairs (RC, UC, UD, XRC): out of scope'),
+]
+
+
+def explain(name, why):
+    module = name.split('.')[1]
+    for of_module, text, reason in REASONS:
+        if of_module in ('', module) and text.lower() in why.lower():
+            return reason
+    return 'not emulated'
+
+
+def make_table(expected):
+    n = count(expected)
+    modules = sorted({name.split('.')[1] for name in expected})
+    lines = ["# rdma-core's Python tests on cxemu", '',
+             'Written by `test/verbs/rdma_tests.py table` from `rdma_tests_expected.txt`, which the test',
+             '`rdma_core.tests` holds the tests of Debian\'s python3-pyverbs against, unmodified.', '',
+             f'{len(expected)} tests: {n["passed"]} passed, {n["failed"]} failed, '
+             f'{n["skipped"]} skip themselves.', '', '| module | passed | failed | skipped |',
+             '|---|---|---|---|']
+    for module in modules:
+        m = count({k: v for k, v in expected.items() if k.split('.')[1] == module})
+        lines.append(f'| {module} | {m["passed"]} | {m["failed"]} | {m["skipped"]} |')
+    lines += ['', '| test | outcome | says | because |', '|---|---|---|---|']
+    for name, (outcome, why) in sorted(expected.items()):
+        short = '.'.join((name.split('.')[1], name.split('.')[3]))
+        because = '' if outcome == 'passed' else explain(name, why)
+        lines.append(f'| {short} | {outcome} | {why} | {because} |')
+    return '\n'.join(lines) + '\n'
+
+
+def table(args):
+    text = make_table(read_expected())
+    if args.write:
+        with open(args.write, 'w') as file:
+            file.write(text)
+    elif args.check:
+        with open(args.check) as file:
+            if file.read() != text:
+                print(f'{args.check} is not what rdma_tests_expected.txt says: rdma_tests.py table '
+                      f'--write {args.check}')
+                return 1
+    else:
+        print(text, end='')
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest='verb', required=True)
@@ -202,8 +277,11 @@ def main():
     verb.add_argument('--update', action='store_true')
     verb.add_argument('--list', action='store_true', help='print outcomes, compare nothing')
     verb.add_argument('--folder', default=PACKAGED)
+    verb = verbs.add_parser('table')
+    verb.add_argument('--write')
+    verb.add_argument('--check')
     args = parser.parse_args()
-    sys.exit(run(args))
+    sys.exit(run(args) if args.verb == 'run' else table(args))
 
 
 main()
