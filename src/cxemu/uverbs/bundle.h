@@ -30,12 +30,12 @@ enum cxemu_attr_type {
 };
 
 struct cxemu_attr_spec {
-    const char *name; /* of the constant, for traces; may be NULL */
     uint16_t id;
     uint8_t type; /* enum cxemu_attr_type */
     bool mandatory;
     uint16_t min_bytes, max_bytes; /* IN and OUT */
     bool zero_trailing;            /* IN longer than max_bytes is fine when the rest is zero */
+    const char *name;              /* of the constant, for traces; may be NULL */
 };
 
 struct cxemu_bundle;
