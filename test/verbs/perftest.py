@@ -17,6 +17,8 @@ What perftest 4.5 cannot do by its own fault or build, as its source says (v4.5-
   -G / --use_rss    perftest_parameters.c refuses it unless HAVE_RSS_EXP, which configure.ac never
                     defines: it is of the old experimental verbs. Case `rss` shows the refusal.
   -Y / --ethertype  is in the help, not in the letters that parser() gives getopt_long: refused.
+  --flow_label      is in the server's rule and in no packet (gen_ipv6_header in
+                    raw_ethernet_resources.c): nothing can match.
   fs_rate           is one process; it has no other side.
   burst_lat         run_iter_lat_burst allocates burst_size completions and polls for 16 of them
                     (CTX_POLL_BATCH), so that --burst_size below 16 overruns its heap; it asks for a
@@ -44,6 +46,7 @@ UDP4 = ['-J', '10.0.0.1', '-j', '10.0.0.2', '-K', '7001', '-k', '7000']
 UDP6 = ['--raw_ipv6', '-J', 'fd00::1', '-j', 'fd00::2', '-K', '7001', '-k', '7000']
 GROUP = ['-J', '239.1.2.3', '-j', '10.0.0.2', '-K', '7001', '-k', '7000']
 
+HANGS = 'bursts under a high rate limit that always come to an end: some runs hang'
 LAT, BW, BURST, RULES = ('raw_ethernet_lat', 'raw_ethernet_bw', 'raw_ethernet_burst_lat',
                          'raw_ethernet_fs_rate')
 
@@ -80,8 +83,6 @@ CASES = {
     'lat_tcp_vlan': Case(LAT, [*UDP4, '--tcp', *VLAN], sizes=(9000,)),
     'lat_ipv6': Case(LAT, UDP6, sizes=(9000,)),
     'lat_ipv6_tcp': Case(LAT, [*UDP6, '--tcp'], sizes=(128,)),
-    'lat_ipv6_flow_label': Case(LAT, [*UDP6, '--flow_label=9'], sizes=(128,),
-                                waits_for='rules on the IPv6 flow label'),
     'lat_ttl': Case(LAT, [*UDP4, '-L', '7']),
     'lat_flows': Case(LAT, [*UDP4, '--flows=10', '--flows_burst=2']),
     'lat_promiscuous': Case(LAT, ['--promiscuous']),
@@ -97,7 +98,7 @@ CASES = {
     'bw_duplex_tcp': Case(BW, [*UDP4, '--tcp', '-b']),
     'bw_gbits': Case(BW, ['--report_gbits'], sizes=(1500,)),
     'bw_promiscuous': Case(BW, to_server=['--promiscuous']),
-    'bw_sniffer': Case(BW, to_server=['--sniffer'], waits_for='sniffer rules'),
+    'bw_sniffer': Case(BW, to_server=['--sniffer']),
     'bw_multicast': Case(BW, ['--raw_mcast', *GROUP], waits_for='multicast attach'),
     'bw_flows': Case(BW, [*UDP4, '--flows=10', '--flows_burst=4']),
     'bw_queues': Case(BW, [*UDP4, '-q', '1', '-l', '20']),
@@ -108,10 +109,11 @@ CASES = {
                       check=mbytes_per_s(0.4, 1.06)),
     'bw_pacing_burst': Case(BW, to_client=[*PACED, '--burst_size=4000', '--typical_pkt_size=1000'],
                             sizes=(1000,), iters=500, check=mbytes_per_s(0.4, 1.06)),
-    'burst_lat': Case(BURST, BURSTS, iters=256, sizes=(64, 1500)),
-    'burst_lat_vlan': Case(BURST, [*BURSTS, *VLAN], iters=256),
-    'burst_lat_tcp': Case(BURST, [*BURSTS, *UDP4, '--tcp'], iters=256),
-    'burst_lat_ipv6': Case(BURST, [*BURSTS, *UDP6], sizes=(128,), iters=256),
+    'burst_lat': Case(BURST, BURSTS, iters=256, sizes=(64, 1500), waits_for=HANGS),
+    'burst_lat_vlan': Case(BURST, [*BURSTS, *VLAN], iters=256, waits_for=HANGS),
+    'burst_lat_tcp': Case(BURST, [*BURSTS, *UDP4, '--tcp'], iters=256, waits_for=HANGS),
+    'burst_lat_ipv6': Case(BURST, [*BURSTS, *UDP6], sizes=(128,), iters=256,
+                           waits_for=HANGS),
 }
 
 
