@@ -32,14 +32,19 @@ static void refused(const char *what, bool is_given, int err)
 static void ask_for_objects(struct ibv_context *ctx, struct ibv_pd *pd, struct ibv_cq *cq)
 {
     struct ibv_srq_init_attr srq = {.attr = {16, 1, 0}};
-    struct ibv_wq_init_attr wq = {.wq_type = IBV_WQT_RQ, .max_wr = 16, .max_sge = 1, .pd = pd};
+    struct ibv_wq_init_attr wq = {.wq_type = IBV_WQT_RQ,
+                                  .max_wr = 16,
+                                  .max_sge = 1,
+                                  .pd = pd,
+                                  .comp_mask = IBV_WQ_INIT_ATTR_FLAGS,
+                                  .create_flags = IBV_WQ_FLAGS_DELAY_DROP};
     struct ibv_alloc_dm_attr dm = {.length = 64};
     struct ibv_qp_init_attr rc = {
         .send_cq = cq, .recv_cq = cq, .cap = {16, 16, 1, 1, 0}, .qp_type = IBV_QPT_RC};
 
     wq.cq = cq;
     ASK("ibv_create_srq", ibv_create_srq(pd, &srq) != NULL);
-    ASK("ibv_create_wq", ibv_create_wq(ctx, &wq) != NULL);
+    ASK("DELAY_DROP", ibv_create_wq(ctx, &wq) != NULL);
     ASK("ibv_alloc_dm", ibv_alloc_dm(ctx, &dm) != NULL);
     ASK("ibv_alloc_mw", ibv_alloc_mw(pd, IBV_MW_TYPE_1) != NULL);
     ASK("RC", ibv_create_qp(pd, &rc) != NULL);

@@ -78,7 +78,7 @@ missing)
         grep -qx "$what $errno" <<<"$out" || fail "$what should answer $errno: $out"
     done <<'ERRNOS'
 ibv_create_srq EINVAL
-ibv_create_wq EOPNOTSUPP
+DELAY_DROP EOPNOTSUPP
 ibv_alloc_dm EINVAL
 ibv_alloc_mw EOPNOTSUPP
 RC EOPNOTSUPP
@@ -89,7 +89,7 @@ QUERY_HCA_CAP EOPNOTSUPP
 ibv_attach_mcast EINVAL
 ERRNOS
     # ibv_create_srq and ibv_alloc_dm do not leave libmlx5, which has read limits of 0.
-    for name in WQ_CREATE ALLOC_MW "queue pairs other than" CREATE_MODIFY_HEADER \
+    for name in DELAY_DROP ALLOC_MW "queue pairs other than" CREATE_MODIFY_HEADER \
         DEVX_OTHER; do
         [ "$(grep -c "not implemented: .*$name" <<<"$said")" = 1 ] || fail "-v on $name: $said"
     done

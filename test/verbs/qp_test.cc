@@ -67,7 +67,7 @@ TEST_F(Qp, IsMadeByTheExtendedCallToo)
     EXPECT_NE(ibv_qp_to_qp_ex(qp), nullptr);
     EXPECT_EQ(ibv_destroy_qp(qp), 0);
     init.comp_mask |= IBV_QP_INIT_ATTR_CREATE_FLAGS;
-    init.create_flags = IBV_QP_CREATE_CVLAN_STRIPPING;
+    init.create_flags = IBV_QP_CREATE_BLOCK_SELF_MCAST_LB;
     EXPECT_EQ(ibv_create_qp_ex(a.ctx, &init), nullptr); /* not claimed, not given */
 }
 

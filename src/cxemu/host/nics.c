@@ -657,11 +657,18 @@ struct cxemu_dev *cxemu_nics_find(const char *name)
 uint64_t cxemu_object_count(const char *nic, const char *kind)
 {
     static const char *const kinds[CXEMU_KINDS] = {
-        [CXEMU_KIND_PD] = "pd",           [CXEMU_KIND_MR] = "mr",
-        [CXEMU_KIND_CQ] = "cq",           [CXEMU_KIND_QP] = "qp",
-        [CXEMU_KIND_FLOW] = "flow",       [CXEMU_KIND_UAR] = "uar",
-        [CXEMU_KIND_PP] = "pp",           [CXEMU_KIND_COUNTERS] = "counters",
-        [CXEMU_KIND_MATCHER] = "matcher", [CXEMU_KIND_CONTEXT] = "context",
+        [CXEMU_KIND_PD] = "pd",
+        [CXEMU_KIND_MR] = "mr",
+        [CXEMU_KIND_CQ] = "cq",
+        [CXEMU_KIND_QP] = "qp",
+        [CXEMU_KIND_FLOW] = "flow",
+        [CXEMU_KIND_UAR] = "uar",
+        [CXEMU_KIND_PP] = "pp",
+        [CXEMU_KIND_COUNTERS] = "counters",
+        [CXEMU_KIND_MATCHER] = "matcher",
+        [CXEMU_KIND_WQ] = "wq",
+        [CXEMU_KIND_RWQ_TABLE] = "rwq_table",
+        [CXEMU_KIND_CONTEXT] = "context",
     };
     uint64_t count = 0;
 

@@ -54,7 +54,8 @@ enum cxemu_cap {
      1u << CXEMU_CAP_PACING | 1u << CXEMU_CAP_PACING_BURST | 1u << CXEMU_CAP_CQ_MODERATION | \
      1u << CXEMU_CAP_CQ_RESIZE | 1u << CXEMU_CAP_CQE_COMP | 1u << CXEMU_CAP_FLOW_COUNTERS |  \
      1u << CXEMU_CAP_FLOW_TUNNEL | 1u << CXEMU_CAP_FLOW_EGRESS | 1u << CXEMU_CAP_SNIFFER |   \
-     1u << CXEMU_CAP_MATCHER)
+     1u << CXEMU_CAP_MATCHER | 1u << CXEMU_CAP_VLAN_STRIP | 1u << CXEMU_CAP_SCATTER_FCS |    \
+     1u << CXEMU_CAP_RSS | 1u << CXEMU_CAP_STRIDING_RQ)
 
 static inline bool cxemu_caps_have(uint32_t caps, enum cxemu_cap cap)
 {

@@ -106,6 +106,16 @@ int cxemu_cmd_query_qp(struct cxemu_cmd *cmd);
 int cxemu_cmd_modify_qp(struct cxemu_cmd *cmd);
 int cxemu_cmd_modify_qp_ex(struct cxemu_cmd *cmd);
 
+/* cmd_wq.c, cmd_rwq.c */
+int cxemu_method_wq_create(struct cxemu_bundle *b);
+int cxemu_method_wq_destroy(struct cxemu_bundle *b);
+int cxemu_method_rwq_ind_tbl_destroy(struct cxemu_bundle *b);
+int cxemu_cmd_create_wq(struct cxemu_cmd *cmd);
+int cxemu_cmd_modify_wq(struct cxemu_cmd *cmd);
+int cxemu_cmd_destroy_wq(struct cxemu_cmd *cmd);
+int cxemu_cmd_create_rwq_ind_tbl(struct cxemu_cmd *cmd);
+int cxemu_cmd_destroy_rwq_ind_tbl(struct cxemu_cmd *cmd);
+
 /* cmd_flow.c */
 int cxemu_cmd_create_flow(struct cxemu_cmd *cmd);
 int cxemu_cmd_destroy_flow(struct cxemu_cmd *cmd);

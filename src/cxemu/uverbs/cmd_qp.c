@@ -22,10 +22,12 @@ struct request {
     uint64_t user_handle;
     uint64_t pd, send_cq, recv_cq;
     bool has_srq, has_ind_table, has_source_qpn;
+    uint64_t ind_table;
     uint32_t type, flags;
     struct ib_uverbs_qp_cap cap;
     int64_t async_fd; /* -1: the context's */
     struct mlx5_ib_create_qp driver;
+    struct mlx5_ib_create_qp_rss rss; /* in place of driver, with has_ind_table */
     size_t driver_len;
 };
 
@@ -48,7 +50,7 @@ static void on_error(void *cookie, enum cxemu_event event)
 
 /* --- checks ------------------------------------------------------------------------------- */
 
-static int check_type(const struct request *r)
+static int check_type(const struct cxemu_dev *dev, const struct request *r)
 {
     const uint32_t known = IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK |
                            IB_UVERBS_QP_CREATE_SCATTER_FCS | IB_UVERBS_QP_CREATE_CVLAN_STRIPPING |
@@ -72,14 +74,14 @@ static int check_type(const struct request *r)
     }
     if (r->flags & ~known)
         return -EINVAL;
-    if (r->flags & IB_UVERBS_QP_CREATE_SCATTER_FCS)
-        return cxemu_missing("IBV_QP_CREATE_SCATTER_FCS", EOPNOTSUPP);
-    if (r->flags & IB_UVERBS_QP_CREATE_CVLAN_STRIPPING)
-        return cxemu_missing("IBV_QP_CREATE_CVLAN_STRIPPING", EOPNOTSUPP);
+    if (r->flags & IB_UVERBS_QP_CREATE_SCATTER_FCS &&
+        !cxemu_caps_have(dev->caps, CXEMU_CAP_SCATTER_FCS))
+        return -EOPNOTSUPP;
+    if (r->flags & IB_UVERBS_QP_CREATE_CVLAN_STRIPPING &&
+        !cxemu_caps_have(dev->caps, CXEMU_CAP_VLAN_STRIP))
+        return -EOPNOTSUPP;
     if (r->flags & IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK)
         return cxemu_missing("IBV_QP_CREATE_BLOCK_SELF_MCAST_LB", EOPNOTSUPP);
-    if (r->has_ind_table)
-        return cxemu_missing("RSS queue pairs (indirection tables)", EOPNOTSUPP);
     if (r->has_source_qpn)
         return cxemu_missing("IBV_QP_CREATE_SOURCE_QPN", EOPNOTSUPP);
     if (r->has_srq) /* there is none that the handle could name */
@@ -116,16 +118,17 @@ static int check_driver_part(struct cxemu_ctx *ctx, const struct request *r)
     /* Scatter-to-CQE is asked for by default and does nothing for raw packets. */
     const uint32_t harmless =
         MLX5_QP_FLAG_SCATTER_CQE | MLX5_QP_FLAG_ALLOW_SCATTER_CQE | MLX5_QP_FLAG_UAR_PAGE_INDEX;
+    const uint32_t tir = MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_UC | MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_MC |
+                         MLX5_QP_FLAG_TUNNEL_OFFLOADS;
 
     if (r->driver_len < offsetof(struct mlx5_ib_create_qp, ece_options))
         return -EINVAL;
     if (d->flags & MLX5_QP_FLAG_SIGNATURE)
         return cxemu_missing("MLX5_QP_FLAG_SIGNATURE", EOPNOTSUPP);
-    if (d->flags & (MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_UC | MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_MC))
-        return cxemu_missing("MLX5DV_QP_CREATE_TIR_ALLOW_SELF_LOOPBACK", EOPNOTSUPP);
-    if (d->flags & MLX5_QP_FLAG_TUNNEL_OFFLOADS)
-        return cxemu_missing("MLX5DV_QP_CREATE_TUNNEL_OFFLOADS", EOPNOTSUPP);
-    if (d->flags & ~harmless)
+    if (d->flags & MLX5_QP_FLAG_TUNNEL_OFFLOADS &&
+        !cxemu_caps_have(ctx->dev->caps, CXEMU_CAP_FLOW_TUNNEL))
+        return -EOPNOTSUPP;
+    if (d->flags & ~(harmless | tir))
         return -EINVAL;
     if (!(d->flags & MLX5_QP_FLAG_UAR_PAGE_INDEX) || !cxemu_uar_find(ctx, d->bfreg_index))
         return -EINVAL;
@@ -155,6 +158,16 @@ static int bind_objects(struct cxemu_ctx *ctx, const struct request *r, struct c
     return 0;
 }
 
+static struct cxemu_tir_attr tir_of(const struct cxemu_ctx *ctx, uint32_t flags)
+{
+    return (struct cxemu_tir_attr){
+        .td = ctx->td,
+        .self_lb = (flags & MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_UC ? CXEMU_SELF_LB_UC : 0) |
+                   (flags & MLX5_QP_FLAG_TIR_ALLOW_SELF_LB_MC ? CXEMU_SELF_LB_MC : 0),
+        .tunnel_offloads = flags & MLX5_QP_FLAG_TUNNEL_OFFLOADS,
+    };
+}
+
 static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj *qp)
 {
     const struct mlx5_ib_create_qp *d = &r->driver;
@@ -172,6 +185,9 @@ static int make_queues(struct cxemu_ctx *ctx, const struct request *r, struct cx
         .bell = cxemu_uar_find(ctx, d->bfreg_index)->bell,
         .uidx = d->uidx,
         .sq_sig_all = r->flags & IB_UVERBS_QP_CREATE_SQ_SIG_ALL,
+        .vlan_strip = r->flags & IB_UVERBS_QP_CREATE_CVLAN_STRIPPING,
+        .scatter_fcs = r->flags & IB_UVERBS_QP_CREATE_SCATTER_FCS,
+        .tir = tir_of(ctx, d->flags),
         .on_error = on_error,
         .cookie = qp,
     };
@@ -198,15 +214,74 @@ static void keep_caps(const struct request *r, struct cxemu_qp_obj *qp)
     qp->cap_inline = r->cap.max_inline_data;
 }
 
+static int make_rss(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj *qp)
+{
+    struct cxemu_rwq_table *table = qp->table;
+    struct cxemu_rss_attr attr = {.count = table->count, .tir = tir_of(ctx, r->rss.flags)};
+    struct cxemu_rq **rqs;
+
+    int err = cxemu_rss_request(ctx->dev, &r->rss, r->driver_len, table->count, &attr);
+    if (err)
+        return err;
+    rqs = calloc(table->count, sizeof(struct cxemu_rq *));
+    if (!rqs)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < table->count; i++)
+        rqs[i] = table->wqs[i]->rq;
+    attr.rqs = rqs;
+    err = cxemu_qp_create_rss(ctx->dev->nic, &attr, &qp->qp);
+    free(rqs);
+    return err;
+}
+
+/* It receives only, and has neither queues nor completion queues of its own. */
+static int create_rss(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj **out)
+{
+    struct cxemu_rwq_table *table = cxemu_rwq_table_find(ctx, r->ind_table);
+    struct cxemu_pd *pd = cxemu_pd_find(ctx, r->pd);
+
+    if (!table || !pd || r->cap.max_recv_wr || r->cap.max_recv_sge || r->cap.max_send_wr ||
+        r->flags)
+        return -EINVAL;
+    struct cxemu_qp_obj *qp = calloc(1, sizeof(*qp));
+    if (!qp)
+        return -ENOMEM;
+    qp->obj.kind = CXEMU_KIND_QP;
+    qp->user_handle = r->user_handle;
+    qp->pd = pd;
+    qp->table = table;
+    qp->has_rq = true;
+    int err = cxemu_handles_add(&ctx->handles, &qp->obj);
+    if (err)
+        goto free_qp;
+    err = make_rss(ctx, r, qp);
+    if (err)
+        goto remove;
+    pd->obj.users++;
+    table->obj.users++;
+    cxemu_count(ctx, CXEMU_KIND_QP, 1);
+    *out = qp;
+    return 0;
+
+remove:
+    cxemu_handles_remove(&ctx->handles, &qp->obj);
+free_qp:
+    free(qp);
+    return err;
+}
+
 static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_qp_obj **out)
 {
-    int err = check_type(r);
-    if (!err)
-        err = check_driver_part(ctx, r);
+    int err = check_type(ctx->dev, r);
     if (err)
         return err;
     if (atomic_load(&ctx->dev->live[CXEMU_KIND_QP]) >= ctx->dev->max_qp)
         return -ENOMEM; /* firmware status LIM_ERR: cmd.c cmd_status_to_err */
+    if (r->has_ind_table)
+        return create_rss(ctx, r, out);
+    err = check_driver_part(ctx, r);
+    if (err)
+        return err;
     struct cxemu_qp_obj *qp = calloc(1, sizeof(*qp));
     if (!qp)
         return -ENOMEM;
@@ -254,8 +329,12 @@ int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_
     if (async_read)
         *async_read = async;
     qp->pd->obj.users--;
-    qp->send_cq->obj.users--;
-    qp->recv_cq->obj.users--;
+    if (qp->table) {
+        qp->table->obj.users--;
+    } else {
+        qp->send_cq->obj.users--;
+        qp->recv_cq->obj.users--;
+    }
     cxemu_handles_remove(&ctx->handles, &qp->obj);
     cxemu_unpin(&qp->obj);
     cxemu_count(ctx, CXEMU_KIND_QP, -1);
@@ -283,6 +362,7 @@ static int take_ioctl(const struct cxemu_bundle *b, struct request *r)
         .recv_cq = handle_of(b, UVERBS_ATTR_CREATE_QP_RECV_CQ_HANDLE),
         .has_srq = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_SRQ_HANDLE),
         .has_ind_table = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_IND_TABLE_HANDLE),
+        .ind_table = handle_of(b, UVERBS_ATTR_CREATE_QP_IND_TABLE_HANDLE),
         .has_source_qpn = cxemu_bundle_has(b, UVERBS_ATTR_CREATE_QP_SOURCE_QPN),
         .async_fd = async ? (int64_t)async->data : -1,
     };
@@ -297,7 +377,8 @@ static int take_ioctl(const struct cxemu_bundle *b, struct request *r)
     if (!err)
         err = cxemu_bundle_number(b, UVERBS_ATTR_CREATE_QP_FLAGS, &flags);
     if (!err)
-        err = cxemu_uhw_in(b, &r->driver, sizeof(r->driver), &r->driver_len);
+        err = r->has_ind_table ? cxemu_uhw_in(b, &r->rss, sizeof(r->rss), &r->driver_len)
+                               : cxemu_uhw_in(b, &r->driver, sizeof(r->driver), &r->driver_len);
     if (!err && (type > UINT32_MAX || flags > UINT32_MAX))
         err = -EINVAL;
     r->type = (uint32_t)type;
@@ -349,7 +430,10 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
     struct cxemu_qp_obj *qp;
 
     r->async_fd = -1;
-    cxemu_cmd_uhw_in(cmd, &r->driver, sizeof(r->driver));
+    if (r->has_ind_table)
+        cxemu_cmd_uhw_in(cmd, &r->rss, sizeof(r->rss));
+    else
+        cxemu_cmd_uhw_in(cmd, &r->driver, sizeof(r->driver));
     r->driver_len = cmd->uhw_in_len;
     int err = create(cmd->ctx, r, &qp);
     if (err)
@@ -406,6 +490,7 @@ int cxemu_cmd_create_qp_ex(struct cxemu_cmd *cmd)
         .recv_cq = in.recv_cq_handle,
         .has_srq = in.is_srq,
         .has_ind_table = in.comp_mask & IB_UVERBS_CREATE_QP_MASK_IND_TABLE,
+        .ind_table = in.rwq_ind_tbl_handle,
         .type = in.qp_type,
         .flags = in.create_flags | (in.sq_sig_all ? IB_UVERBS_QP_CREATE_SQ_SIG_ALL : 0),
         .cap = {in.max_send_wr, in.max_recv_wr, in.max_send_sge, in.max_recv_sge,

@@ -56,6 +56,8 @@ static int modify(struct cxemu_cmd *cmd, const struct ib_uverbs_modify_qp *in, u
     struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in->qp_handle);
     if (!qp)
         return -EINVAL;
+    if (qp->table) /* a hashed one has no state */
+        return -ENOSYS;
     if (mask & CXEMU_QP_PORT && in->port_num != 1)
         return -EINVAL;
     if ((mask & CXEMU_QP_CUR_STATE && in->cur_qp_state > CXEMU_QPS_ERR) ||
@@ -117,6 +119,8 @@ int cxemu_cmd_query_qp(struct cxemu_cmd *cmd)
     struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in.qp_handle);
     if (!qp)
         return -EINVAL;
+    if (qp->table)
+        return -ENOSYS;
     uint8_t state = (uint8_t)cxemu_qp_state_get(qp->qp);
     struct ib_uverbs_query_qp_resp resp = {
         .max_send_wr = qp->cap_send_wr,

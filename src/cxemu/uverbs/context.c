@@ -56,6 +56,7 @@ int cxemu_ctx_open(struct cxemu_dev *dev, struct cxemu_ctx **out)
         return err;
     }
     ctx->dev = cxemu_dev_get(dev);
+    ctx->td = cxemu_nic_td_open(dev->nic);
     cxemu_count(ctx, CXEMU_KIND_CONTEXT, 1);
     *out = ctx;
     return 0;
@@ -80,6 +81,12 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
         case CXEMU_KIND_QP:
             (void)cxemu_qp_obj_destroy(ctx, (struct cxemu_qp_obj *)obj, NULL);
             break;
+        case CXEMU_KIND_RWQ_TABLE:
+            (void)cxemu_rwq_table_destroy(ctx, (struct cxemu_rwq_table *)obj);
+            break;
+        case CXEMU_KIND_WQ:
+            (void)cxemu_wq_obj_destroy(ctx, (struct cxemu_wq_obj *)obj, NULL);
+            break;
         case CXEMU_KIND_CQ:
             (void)cxemu_cq_obj_destroy(ctx, (struct cxemu_cq_obj *)obj, NULL, NULL);
             break;
@@ -102,11 +109,13 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
 void cxemu_ctx_close(struct cxemu_ctx *ctx)
 {
     static const enum cxemu_kind order[] = {
-        CXEMU_KIND_FLOW, CXEMU_KIND_MATCHER, CXEMU_KIND_COUNTERS, CXEMU_KIND_QP, CXEMU_KIND_CQ,
-        CXEMU_KIND_MR,   CXEMU_KIND_PP,      CXEMU_KIND_UAR,      CXEMU_KIND_PD};
+        CXEMU_KIND_FLOW,      CXEMU_KIND_MATCHER, CXEMU_KIND_COUNTERS, CXEMU_KIND_QP,
+        CXEMU_KIND_RWQ_TABLE, CXEMU_KIND_WQ,      CXEMU_KIND_CQ,       CXEMU_KIND_MR,
+        CXEMU_KIND_PP,        CXEMU_KIND_UAR,     CXEMU_KIND_PD};
 
     pthread_mutex_lock(&ctx->lock);
     cxemu_nic_unlisten(ctx->dev->nic, on_device_event, ctx);
+    cxemu_nic_td_close(ctx->dev->nic, ctx->td);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
         destroy_kind(ctx, order[i]);
     while (ctx->evfiles) {

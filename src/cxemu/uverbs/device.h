@@ -97,6 +97,7 @@ struct cxemu_ctx {
     pthread_mutex_t lock; /* commands of one context run one at a time */
     bool opened;          /* GET_CONTEXT has succeeded */
     bool listening;
+    uint32_t td; /* its transport domain */
     struct cxemu_handles handles;
     struct cxemu_evref *evfiles;
     pthread_mutex_t event_lock; /* async only: read by callbacks */

@@ -26,6 +26,8 @@ enum cxemu_kind {
     CXEMU_KIND_PP,
     CXEMU_KIND_COUNTERS,
     CXEMU_KIND_MATCHER,
+    CXEMU_KIND_WQ,
+    CXEMU_KIND_RWQ_TABLE,
     CXEMU_KIND_CONTEXT, /* counted, has no handle */
     CXEMU_KINDS
 };

@@ -210,6 +210,32 @@ static specs devx_other[] = {
     END,
 };
 
+static specs wq_create[] = {
+    ID(UVERBS_ATTR_CREATE_WQ_HANDLE, true, CXEMU_ATTR_OBJ_NEW),
+    ID(UVERBS_ATTR_CREATE_WQ_PD_HANDLE, true, CXEMU_ATTR_OBJ),
+    IN(UVERBS_ATTR_CREATE_WQ_TYPE, true, 4, 8),
+    IN(UVERBS_ATTR_CREATE_WQ_USER_HANDLE, true, 8, 8),
+    IN(UVERBS_ATTR_CREATE_WQ_MAX_WR, true, 4, 4),
+    IN(UVERBS_ATTR_CREATE_WQ_MAX_SGE, true, 4, 4),
+    IN(UVERBS_ATTR_CREATE_WQ_FLAGS, true, 4, 8),
+    ID(UVERBS_ATTR_CREATE_WQ_CQ_HANDLE, false, CXEMU_ATTR_OBJ),
+    ID(UVERBS_ATTR_CREATE_WQ_EVENT_FD, false, CXEMU_ATTR_FD),
+    OUT(UVERBS_ATTR_CREATE_WQ_RESP_MAX_WR, true, 4, 4),
+    OUT(UVERBS_ATTR_CREATE_WQ_RESP_MAX_SGE, true, 4, 4),
+    OUT(UVERBS_ATTR_CREATE_WQ_RESP_WQ_NUM, false, 4, 4),
+    UHW,
+    END,
+};
+static specs wq_destroy[] = {
+    ID(UVERBS_ATTR_DESTROY_WQ_HANDLE, true, CXEMU_ATTR_OBJ),
+    OUT(UVERBS_ATTR_DESTROY_WQ_RESP, true, 4, 4),
+    END,
+};
+static specs rwq_ind_tbl_destroy[] = {
+    ID(UVERBS_ATTR_DESTROY_RWQ_IND_TBL_HANDLE, true, CXEMU_ATTR_OBJ),
+    END,
+};
+
 #define HAVE(obj, method, table, fn)                                                        \
     {                                                                                       \
         .object = (obj), .id = (method), .name = #method, .handler = (fn), .specs = (table) \
@@ -259,9 +285,10 @@ static const struct cxemu_method methods[] = {
     HAVE(MLX5_IB_OBJECT_UAR, MLX5_IB_METHOD_UAR_OBJ_DESTROY, uar_destroy, cxemu_method_uar_destroy),
     LACK(UVERBS_OBJECT_SRQ, UVERBS_METHOD_SRQ_CREATE, EOPNOTSUPP),
     LACK(UVERBS_OBJECT_SRQ, UVERBS_METHOD_SRQ_DESTROY, ENOENT),
-    LACK(UVERBS_OBJECT_WQ, UVERBS_METHOD_WQ_CREATE, EOPNOTSUPP),
-    LACK(UVERBS_OBJECT_WQ, UVERBS_METHOD_WQ_DESTROY, ENOENT),
-    LACK(UVERBS_OBJECT_RWQ_IND_TBL, UVERBS_METHOD_RWQ_IND_TBL_DESTROY, ENOENT),
+    HAVE(UVERBS_OBJECT_WQ, UVERBS_METHOD_WQ_CREATE, wq_create, cxemu_method_wq_create),
+    HAVE(UVERBS_OBJECT_WQ, UVERBS_METHOD_WQ_DESTROY, wq_destroy, cxemu_method_wq_destroy),
+    HAVE(UVERBS_OBJECT_RWQ_IND_TBL, UVERBS_METHOD_RWQ_IND_TBL_DESTROY, rwq_ind_tbl_destroy,
+         cxemu_method_rwq_ind_tbl_destroy),
     LACK(UVERBS_OBJECT_AH, UVERBS_METHOD_AH_DESTROY, ENOENT),
     LACK(UVERBS_OBJECT_MW, UVERBS_METHOD_MW_DESTROY, ENOENT),
     LACK(UVERBS_OBJECT_XRCD, UVERBS_METHOD_XRCD_DESTROY, ENOENT),

@@ -7,6 +7,7 @@
 #define CXEMU_UVERBS_OBJECTS_H
 
 #include "cxemu/uverbs/device.h"
+#include <rdma/mlx5-abi.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,23 @@ struct cxemu_cq_obj {
     atomic_uint comp_posted, async_posted; /* by callbacks */
 };
 
+struct cxemu_wq_obj {
+    struct cxemu_obj obj; /* its users: entries of tables */
+    struct cxemu_rq *rq;
+    struct cxemu_pd *pd;
+    struct cxemu_cq_obj *cq;
+    uint64_t user_handle;
+    struct cxemu_evfile *async;
+    atomic_uint async_posted;
+    uint32_t state; /* as last set: enum cxemu_rq_state */
+};
+
+struct cxemu_rwq_table {
+    struct cxemu_obj obj; /* its users: queue pairs */
+    uint32_t count;       /* a power of two */
+    struct cxemu_wq_obj *wqs[];
+};
+
 struct cxemu_qp_obj {
     struct cxemu_obj obj;
     struct cxemu_qp *qp;
@@ -58,7 +76,8 @@ struct cxemu_qp_obj {
     /* What query answers. */
     uint32_t cap_send_wr, cap_recv_wr, cap_send_sge, cap_recv_sge, cap_inline;
     bool sq_sig_all, has_rq;
-    uint8_t port; /* 0 before INIT */
+    struct cxemu_rwq_table *table; /* of a hashed one, which has no CQs; else NULL */
+    uint8_t port;                  /* 0 before INIT */
 };
 
 /* Which of a flow's two counters a program wants at which place of its array. */
@@ -101,10 +120,18 @@ int cxemu_uar_destroy(struct cxemu_ctx *ctx, struct cxemu_uar *uar);
 int cxemu_cq_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_cq_obj *cq, uint32_t *comp_read,
                          uint32_t *async_read);
 int cxemu_qp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_qp_obj *qp, uint32_t *async_read);
+int cxemu_wq_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_wq_obj *wq, uint32_t *async_read);
+int cxemu_rwq_table_destroy(struct cxemu_ctx *ctx, struct cxemu_rwq_table *table);
 int cxemu_pp_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_pp_obj *pp);
 int cxemu_flow_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_flow_obj *flow);
 int cxemu_counters_obj_destroy(struct cxemu_ctx *ctx, struct cxemu_counters_obj *counters);
 int cxemu_matcher_destroy(struct cxemu_ctx *ctx, struct cxemu_matcher *matcher);
+
+/* cmd_rwq.c. What a hashed queue pair's driver part asks for, for a table of that many entries,
+ * into attr->hash. 0, -EINVAL, -EOPNOTSUPP. */
+RS_MUST_USE int cxemu_rss_request(const struct cxemu_dev *dev,
+                                  const struct mlx5_ib_create_qp_rss *driver, size_t driver_len,
+                                  uint32_t entries, struct cxemu_rss_attr *attr);
 
 /* cmd_flow.c. Makes the flow of attr; each of refs may be NULL, and gets a user. */
 struct cxemu_flow_refs {
@@ -129,6 +156,8 @@ int cxemu_rate_check(const struct cxemu_dev *dev, const struct cxemu_rate *rate)
 /* NULL: no such object. */
 struct cxemu_pd *cxemu_pd_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_cq_obj *cxemu_cq_find(struct cxemu_ctx *ctx, uint64_t handle);
+struct cxemu_wq_obj *cxemu_wq_find(struct cxemu_ctx *ctx, uint64_t handle);
+struct cxemu_rwq_table *cxemu_rwq_table_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_qp_obj *cxemu_qp_find(struct cxemu_ctx *ctx, uint64_t handle);
 struct cxemu_counters_obj *cxemu_counters_find(struct cxemu_ctx *ctx, uint64_t handle);
 /* By page number, as queues and mmap name it. */
