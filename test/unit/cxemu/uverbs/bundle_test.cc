@@ -8,12 +8,12 @@
 #include <vector>
 
 static const cxemu_attr_spec specs[] = {
-    {nullptr, 0, CXEMU_ATTR_IN, true, 4, 8, false},
-    {nullptr, 1, CXEMU_ATTR_OUT, false, 8, 8, false},
-    {nullptr, 2, CXEMU_ATTR_OBJ, false, 0, 0, false},
-    {nullptr, 3, CXEMU_ATTR_IN, false, 4, 12, true},
-    {nullptr, 0x1000, CXEMU_ATTR_IN, false, 0, 64, false},
-    {nullptr, 0, CXEMU_ATTR_ABSENT, false, 0, 0, false},
+    {0, CXEMU_ATTR_IN, true, 4, 8, false, nullptr},
+    {1, CXEMU_ATTR_OUT, false, 8, 8, false, nullptr},
+    {2, CXEMU_ATTR_OBJ, false, 0, 0, false, nullptr},
+    {3, CXEMU_ATTR_IN, false, 4, 12, true, nullptr},
+    {0x1000, CXEMU_ATTR_IN, false, 0, 64, false, nullptr},
+    {0, CXEMU_ATTR_ABSENT, false, 0, 0, false, nullptr},
 };
 
 static int nothing(cxemu_bundle *)
