@@ -1,13 +1,19 @@
 # One static target per source folder, so that a dependency that design does not allow fails to
 # link (and, as include paths travel with the link, to compile).
 
-# rawstack_folder(NAME [DEPS target...] [PRIVATE target...])
+# rawstack_folder(NAME [HOT] [DEPS target...] [PRIVATE target...])
+# HOT: its files call each other for each packet. In a release build the link inlines across them.
 function(rawstack_folder name)
-    cmake_parse_arguments(F "" "" "DEPS;PRIVATE" ${ARGN})
+    cmake_parse_arguments(F "HOT" "" "DEPS;PRIVATE" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
     if(sources)
         add_library(rs_${name} STATIC ${sources})
         set(scope PUBLIC)
+        if(F_HOT)
+            set_target_properties(rs_${name} PROPERTIES
+                INTERPROCEDURAL_OPTIMIZATION_RELWITHDEBINFO ${RAWSTACK_IPO}
+                INTERPROCEDURAL_OPTIMIZATION_RELEASE ${RAWSTACK_IPO})
+        endif()
         if(F_PRIVATE)
             target_link_libraries(rs_${name} PRIVATE ${F_PRIVATE})
         endif()

@@ -29,12 +29,36 @@ static uint16_t host_word(uint16_t v)
     return htobe16(v);
 }
 
-static uint64_t load_sum(const uint8_t *p)
+static uint64_t halves(uint64_t w)
+{
+    return (w & 0xffffffffu) + (w >> 32);
+}
+
+static uint64_t load64(const uint8_t *p)
 {
     uint64_t w;
 
     memcpy(&w, p, 8);
-    return (w & 0xffffffffu) + (w >> 32);
+    return w;
+}
+
+/* Fewer than eight bytes, as if zeros followed. */
+static uint64_t load_few(const uint8_t *p, size_t len)
+{
+    uint8_t bytes[8] = {0};
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = p[i];
+    return load64(bytes);
+}
+
+/* The last len & 7 bytes, of eight or more that end there: those before them are shifted out, and
+ * zeros follow. */
+static uint64_t load_tail(const uint8_t *end, size_t len)
+{
+    unsigned bits = 8 * (8 - (len & 7));
+
+    return htole64(le64toh(load64(end - 8)) >> bits);
 }
 
 /* Sum of 16-bit words in host order; a last odd byte counts as if a zero byte followed. Wider loads
@@ -43,32 +67,16 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
 {
     uint64_t sum = 0, other = 0;
 
+    if (len < 8)
+        return halves(load_few(p, len));
     for (; len >= 32; len -= 32, p += 32) {
-        sum += load_sum(p) + load_sum(p + 8);
-        other += load_sum(p + 16) + load_sum(p + 24);
+        sum += halves(load64(p)) + halves(load64(p + 8));
+        other += halves(load64(p + 16)) + halves(load64(p + 24));
     }
     sum += other;
     for (; len >= 8; len -= 8, p += 8)
-        sum += load_sum(p);
-    if (len & 4) {
-        uint32_t w;
-        memcpy(&w, p, 4);
-        sum += w;
-        p += 4;
-    }
-    if (len & 2) {
-        uint16_t w;
-        memcpy(&w, p, 2);
-        sum += w;
-        p += 2;
-    }
-    if (len & 1) {
-        uint8_t pair[2] = {p[0], 0};
-        uint16_t w;
-        memcpy(&w, pair, 2);
-        sum += w;
-    }
-    return sum;
+        sum += halves(load64(p));
+    return len ? sum + halves(load_tail(p + len, len)) : sum;
 }
 
 static void add_part(struct rs_csum *c, uint64_t part)
@@ -116,10 +124,7 @@ uint16_t rs_csum_finish_udp(const struct rs_csum *c)
 
 uint16_t rs_csum_of(const void *bytes, size_t len)
 {
-    struct rs_csum c = {0};
-
-    rs_csum_add(&c, bytes, len);
-    return rs_csum_finish(&c);
+    return host_word((uint16_t)~fold(sum_words(bytes, len)));
 }
 
 uint16_t rs_csum_update16(uint16_t csum, uint16_t from, uint16_t to)

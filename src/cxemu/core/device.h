@@ -152,7 +152,12 @@ void cxemu_nic_link_update(struct cxemu_nic *nic); /* the wire's carrier may hav
 void cxemu_nic_end_update(struct cxemu_nic *nic);  /* our end may have gone up or down */
 void cxemu_nic_fail_locked(struct cxemu_nic *nic);
 /* The host's time: one look at the clock a pass, none in an idle one. */
-uint64_t cxemu_nic_now(struct cxemu_nic *nic);
+static inline uint64_t cxemu_nic_now(struct cxemu_nic *nic)
+{
+    if (!nic->now_ns)
+        nic->now_ns = cxemu_clock_now(&nic->attr.clock);
+    return nic->now_ns;
+}
 uint64_t cxemu_nic_utc(struct cxemu_nic *nic); /* of the same moment */
 /* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);

@@ -75,13 +75,6 @@ void cxemu_array_remove(void *array, uint32_t *count, const void *item)
     }
 }
 
-uint64_t cxemu_nic_now(struct cxemu_nic *nic)
-{
-    if (!nic->now_ns)
-        nic->now_ns = cxemu_clock_now(&nic->attr.clock);
-    return nic->now_ns;
-}
-
 /* The three clocks are multiples of 1/64 GHz; the product lasts for nine years of 1 GHz. */
 uint64_t cxemu_nic_cycles_at(const struct cxemu_nic *nic, uint64_t ns)
 {
@@ -382,8 +375,11 @@ static int pump_queues(struct cxemu_nic *nic, unsigned budget)
     if (cxemu_faults_have(&nic->faults, CXEMU_FAULT_BIT(CXEMU_FAULT_DOORBELL)) &&
         cxemu_fault_holds_doorbells(nic))
         return 0;
-    for (uint32_t i = 0; i < nic->qp_count; i++) {
-        struct cxemu_qp *qp = nic->qps[(nic->next_qp + i) % nic->qp_count];
+    if (nic->next_qp >= nic->qp_count)
+        nic->next_qp = 0;
+    for (uint32_t i = 0, at = nic->next_qp; i < nic->qp_count; i++) {
+        struct cxemu_qp *qp = nic->qps[at];
+        at = at + 1 < nic->qp_count ? at + 1 : 0;
         nic->loopback.sender = qp->attr.tir.td;
         moved += cxemu_sq_run(qp, budget);
     }

@@ -21,9 +21,11 @@
 #include <infiniband/mlx5dv.h>
 
 /* False: the queue's completions are at an end. */
-static bool complete(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
-                     const struct cxemu_rx_shape *shape, const struct cxemu_rx_note *note,
-                     uint32_t strides)
+static inline __attribute__((always_inline)) bool complete(struct cxemu_rq *rq,
+                                                           struct cxemu_rx_frame *frame,
+                                                           const struct cxemu_rx_shape *shape,
+                                                           const struct cxemu_rx_note *note,
+                                                           uint32_t strides)
 {
     struct mlx5_cqe64 *cqe = cxemu_cq_next(rq->attr.cq);
 

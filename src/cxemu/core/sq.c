@@ -62,18 +62,17 @@ static uint16_t blocks_of(uint32_t wqe_bytes)
     return (uint16_t)(blocks ? blocks : 1);
 }
 
-/* An entry that wraps is copied together; `room` is where. */
-static const uint8_t *make_contiguous(const struct cxemu_qp *qp, const uint8_t *wqe, uint32_t bytes,
-                                      uint8_t *room)
+/* An entry that wraps is copied together. */
+static void make_contiguous(const struct cxemu_qp *qp, struct cxemu_send *send)
 {
     const uint8_t *end = qp->sq_ring + (size_t)qp->attr.sq_wqebb_count * MLX5_SEND_WQE_BB;
-    size_t first = (size_t)(end - wqe);
+    size_t first = (size_t)(end - send->wqe);
 
-    if (rs_likely(bytes <= first))
-        return wqe;
-    memcpy(room, wqe, first);
-    memcpy(room + first, qp->sq_ring, bytes - first);
-    return room;
+    if (rs_likely(send->wqe_bytes <= first))
+        return;
+    memcpy(send->room, send->wqe, first);
+    memcpy(send->room + first, qp->sq_ring, send->wqe_bytes - first);
+    send->wqe = send->room;
 }
 
 static bool complete(struct cxemu_qp *qp, const struct cxemu_send *send, uint16_t wqe_counter)
@@ -212,34 +211,34 @@ static void tell_drained(struct cxemu_qp *qp)
 }
 
 /* The entry at sq_ci: how many blocks it took. 0: it is not finished. */
-static uint16_t run_entry(struct cxemu_qp *qp, uint16_t rung, unsigned budget, unsigned *done)
+static uint16_t run_entry(struct cxemu_qp *qp, struct cxemu_send *send, uint16_t rung,
+                          unsigned budget, unsigned *done)
 {
-    _Alignas(CXEMU_WQE_OCTOWORD) uint8_t room[CXEMU_WQE_BYTES_MAX];
-    struct cxemu_send send;
     uint16_t blocks = 1;
 
-    if (rs_unlikely(!read_ctrl(qp, &send, rung))) {
+    if (rs_unlikely(!read_ctrl(qp, send, rung))) {
         ++*done;
         if (qp->sq_error)
-            flush(qp, &send);
+            flush(qp, send);
         else
-            fail(qp, &send, MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR);
+            fail(qp, send, MLX5_CQE_SYNDROME_LOCAL_QP_OP_ERR);
         return blocks;
     }
-    blocks = blocks_of(send.wqe_bytes);
-    send.wqe = make_contiguous(qp, send.wqe, send.wqe_bytes, room);
+    blocks = blocks_of(send->wqe_bytes);
+    make_contiguous(qp, send);
     if (qp->sq_frame == 0) /* an entry of many frames may take several passes */
-        CXEMU_TRACE(qp->nic, send, cxemu_qp_number(qp), qp->sq_ci, send.wqe, send.wqe_bytes);
+        CXEMU_TRACE(qp->nic, send, cxemu_qp_number(qp), qp->sq_ci, send->wqe, send->wqe_bytes);
     if (rs_unlikely(qp->sq_error)) {
         ++*done;
-        flush(qp, &send);
+        flush(qp, send);
         return blocks;
     }
-    return execute(qp, &send, budget, done) ? blocks : 0;
+    return execute(qp, send, budget, done) ? blocks : 0;
 }
 
 int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
 {
+    struct cxemu_send send;
     unsigned done = 0;
     uint16_t rung;
 
@@ -253,7 +252,7 @@ int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
     rung = take_rung(qp);
     qp->nic->tx_sqn = qp->sq_number;
     while (rung && done < budget && !qp->attr.send_cq->failed) {
-        uint16_t blocks = run_entry(qp, rung, budget - done, &done);
+        uint16_t blocks = run_entry(qp, &send, rung, budget - done, &done);
 
         if (!blocks)
             break;

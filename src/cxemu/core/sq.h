@@ -55,6 +55,7 @@ struct cxemu_send {
     uint32_t frame_count; /* after cxemu_send_parse */
     uint32_t piece_count;
     struct cxemu_piece pieces[CXEMU_WQE_PIECES_MAX];
+    __attribute__((aligned(16))) uint8_t room[CXEMU_WQE_BYTES_MAX]; /* for one that wraps */
 };
 
 /* sq_wqe.c: takes an entry apart whose control segment is read (wqe, wqe_bytes, opcode, opmod).
