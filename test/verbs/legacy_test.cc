@@ -11,11 +11,15 @@
 #include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/ib_user_verbs.h>
 #include <rdma/mlx5-abi.h>
+#include <rdma/mlx5_user_ioctl_cmds.h>
+#include <rdma/mlx5_user_ioctl_verbs.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <vector>
 
 namespace verbs
 {
@@ -63,7 +67,41 @@ class Legacy : public ::testing::Test
         return write(fd, &req, sizeof(req)) == sizeof(req) ? 0 : errno;
     }
 
+    /* The page number of a new doorbell page. */
+    uint32_t uar()
+    {
+        uint64_t offset;
+        uint32_t length, page = 0;
+        struct {
+            ib_uverbs_ioctl_hdr hdr;
+            ib_uverbs_attr attrs[5];
+        } req = {};
+
+        req.hdr.length = sizeof(req);
+        req.hdr.object_id = MLX5_IB_OBJECT_UAR;
+        req.hdr.method_id = MLX5_IB_METHOD_UAR_OBJ_ALLOC;
+        req.hdr.driver_id = RDMA_DRIVER_MLX5;
+        req.hdr.num_attrs = 5;
+        req.attrs[0].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE;
+        req.attrs[1].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE;
+        req.attrs[1].len = 4;
+        req.attrs[1].data = MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC;
+        req.attrs[2].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET;
+        req.attrs[2].len = 8;
+        req.attrs[2].data = reinterpret_cast<uintptr_t>(&offset);
+        req.attrs[3].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH;
+        req.attrs[3].len = 4;
+        req.attrs[3].data = reinterpret_cast<uintptr_t>(&length);
+        req.attrs[4].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID;
+        req.attrs[4].len = 4;
+        req.attrs[4].data = reinterpret_cast<uintptr_t>(&page);
+        EXPECT_EQ(ioctl(fd, RDMA_VERBS_IOCTL, &req), 0) << strerror(errno);
+        uar_handle = static_cast<uint32_t>(req.attrs[0].data);
+        return page;
+    }
+
     int fd = -1;
+    uint32_t uar_handle = 0;
 };
 
 TEST_F(Legacy, DescriptorLooksLikeTheDevice)
@@ -176,6 +214,108 @@ TEST_F(Legacy, RefusesWrongLengths)
     req.hdr = {49, 4, 0};
     EXPECT_EQ(write(fd, &req, sizeof(req)), -1);
     EXPECT_EQ(errno, EOPNOTSUPP);
+}
+
+/* A command whose answer cannot be written leaves nothing behind: no object, and no descriptor that
+ * the program does not know of. */
+TEST_F(Legacy, KeepsNothingOfWhatItCannotAnswer)
+{
+    struct {
+        ib_uverbs_cmd_hdr hdr;
+        uint64_t response;
+    } channel = {{IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL, 4, 1}, 8};
+    struct __attribute__((packed)) {
+        ib_uverbs_cmd_hdr hdr;
+        ib_uverbs_create_cq core;
+        mlx5_ib_create_cq driver;
+    } cq = {};
+    struct {
+        ib_uverbs_create_cq_resp core;
+        mlx5_ib_create_cq_resp driver;
+    } made;
+    GetContextResp context = {};
+    int first = dup(fd); /* the lowest free number */
+
+    close(first);
+    EXPECT_EQ(get_context(reinterpret_cast<GetContextResp *>(8)), EFAULT);
+    int next = dup(fd);
+    close(next);
+    EXPECT_EQ(next, first);
+    ASSERT_EQ(get_context(&context), 0);
+    first = dup(fd);
+    close(first);
+    EXPECT_EQ(write(fd, &channel, sizeof(channel)), -1);
+    EXPECT_EQ(errno, EFAULT);
+    next = dup(fd);
+    close(next);
+    EXPECT_EQ(next, first);
+
+    std::vector<uint8_t> ring(8192);
+    cq.hdr = {IB_USER_VERBS_CMD_CREATE_CQ, sizeof(cq) / 4, sizeof(made) / 4};
+    cq.core.cqe = 15;
+    cq.core.comp_channel = -1;
+    cq.driver.buf_addr = (reinterpret_cast<uintptr_t>(ring.data()) + 63) & ~uintptr_t(63);
+    cq.driver.db_addr = cq.driver.buf_addr + 4096;
+    cq.driver.cqe_size = 64;
+    cq.driver.flags = MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX;
+    cq.driver.uar_page_index = static_cast<uint16_t>(uar());
+    /* The driver's part can be written, the core's cannot: it is a page that is only read. */
+    void *page = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(page, MAP_FAILED);
+    cq.core.response = reinterpret_cast<uintptr_t>(page);
+    EXPECT_EQ(write(fd, &cq, sizeof(cq)), -1);
+    EXPECT_EQ(errno, EFAULT);
+    EXPECT_EQ(cxemu_object_count("legacy", "cq"), 0u);
+    munmap(page, 4096);
+    page = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(page, MAP_FAILED);
+    ASSERT_EQ(mprotect(page, 4096, PROT_READ), 0);
+    cq.core.response = reinterpret_cast<uintptr_t>(page) + 4096 - sizeof(made.core);
+    EXPECT_EQ(write(fd, &cq, sizeof(cq)), -1);
+    EXPECT_EQ(errno, EFAULT);
+    EXPECT_EQ(cxemu_object_count("legacy", "cq"), 0u);
+    munmap(page, 8192);
+
+    cq.core.response = reinterpret_cast<uintptr_t>(&made);
+    ASSERT_EQ(write(fd, &cq, sizeof(cq)), static_cast<ssize_t>(sizeof(cq))) << strerror(errno);
+    EXPECT_EQ(cxemu_object_count("legacy", "cq"), 1u);
+    struct {
+        ib_uverbs_cmd_hdr hdr;
+        ib_uverbs_destroy_cq core;
+    } destroy = {};
+    ib_uverbs_destroy_cq_resp destroyed;
+    destroy.hdr = {IB_USER_VERBS_CMD_DESTROY_CQ, sizeof(destroy) / 4, sizeof(destroyed) / 4};
+    destroy.core.response = reinterpret_cast<uintptr_t>(&destroyed);
+    destroy.core.cq_handle = uar_handle; /* of another kind */
+    EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), -1);
+    EXPECT_EQ(errno, EINVAL);
+    destroy.core.cq_handle = made.core.cq_handle;
+    EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), static_cast<ssize_t>(sizeof(destroy)));
+    EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), -1);
+    EXPECT_EQ(errno, ENOENT);
+    close(static_cast<int>(context.async_fd));
+}
+
+/* A program that makes a completion channel for each job and closes it may do so for ever. */
+TEST_F(Legacy, ClosedChannelsAreGone)
+{
+    ib_uverbs_create_comp_channel_resp resp;
+    struct {
+        ib_uverbs_cmd_hdr hdr;
+        uint64_t response;
+    } channel = {{IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL, 4, 1}, reinterpret_cast<uintptr_t>(&resp)};
+    GetContextResp context = {};
+    int first = -1;
+
+    ASSERT_EQ(get_context(&context), 0);
+    for (int i = 0; i < 20; i++) {
+        ASSERT_EQ(write(fd, &channel, sizeof(channel)), static_cast<ssize_t>(sizeof(channel)));
+        if (i == 1)
+            first = static_cast<int>(resp.fd);
+        close(static_cast<int>(resp.fd));
+    }
+    EXPECT_LE(static_cast<int>(resp.fd), first);
+    close(static_cast<int>(context.async_fd));
 }
 
 TEST_F(Legacy, RefusesMalformedIoctls)

@@ -54,6 +54,12 @@ void cxemu_caller_give_fd(int fd, uint64_t addr, uint32_t bytes)
         syscall(SYS_close, fd);
 }
 
+void cxemu_caller_withdraw_fd(int fd)
+{
+    if (!now)
+        syscall(SYS_close, fd);
+}
+
 /* --- proc(5) ------------------------------------------------------------------------------ */
 
 /* Up to len - 1 bytes of the file, as text. False: there is none. */

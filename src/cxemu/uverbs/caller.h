@@ -54,6 +54,8 @@ int cxemu_caller_fd(int64_t number);
 /* A descriptor made for the caller, whose number was written to addr, of 4 or 8 bytes. It becomes
  * the caller's when the command succeeds. */
 void cxemu_caller_give_fd(int fd, uint64_t addr, uint32_t bytes);
+/* The command failed: closes it, unless the daemon does with all that was given. */
+void cxemu_caller_withdraw_fd(int fd);
 /* Is the capability effective for the caller, in our user namespace? (capable(9)) */
 bool cxemu_caller_has_cap(unsigned cap);
 /* Its RLIMIT_MEMLOCK, UINT64_MAX without limit. */

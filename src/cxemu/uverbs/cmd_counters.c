@@ -123,10 +123,11 @@ free_obj:
 
 int cxemu_method_counters_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_counters_obj *counters = cxemu_counters_find(
-        b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_COUNTERS_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_COUNTERS_HANDLE)->data;
+    struct cxemu_counters_obj *counters = cxemu_counters_find(b->ctx, handle);
 
-    return counters ? cxemu_counters_obj_destroy(b->ctx, counters) : -ENOENT;
+    return counters ? cxemu_counters_obj_destroy(b->ctx, counters)
+                    : cxemu_handles_error(&b->ctx->handles, handle);
 }
 
 static int answer(struct cxemu_bundle *b, struct cxemu_counters_obj *counters, size_t places)
@@ -147,13 +148,13 @@ static int answer(struct cxemu_bundle *b, struct cxemu_counters_obj *counters, s
 
 int cxemu_method_counters_read(struct cxemu_bundle *b)
 {
-    struct cxemu_counters_obj *counters =
-        cxemu_counters_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_READ_COUNTERS_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_READ_COUNTERS_HANDLE)->data;
+    struct cxemu_counters_obj *counters = cxemu_counters_find(b->ctx, handle);
     size_t places = cxemu_bundle_attr(b, UVERBS_ATTR_READ_COUNTERS_BUFF)->len / sizeof(uint64_t);
     uint64_t flags = 0;
 
     if (!counters)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     if (!counters->obj.users)
         return -EINVAL;
     int err = cxemu_bundle_number(b, UVERBS_ATTR_READ_COUNTERS_FLAGS, &flags);

@@ -128,7 +128,11 @@ static int bind_events(struct cxemu_ctx *ctx, const struct request *r, struct cx
         if (!async)
             return -EBADF;
     }
-    cq->channel = channel ? cxemu_evfile_get(channel) : NULL;
+    if (channel) {
+        cq->channel = cxemu_evfile_hold(channel, cxemu_caller_fd(r->channel_fd));
+        if (!cq->channel)
+            return -EMFILE;
+    }
     cq->async = async ? cxemu_evfile_get(async) : NULL;
     return 0;
 }
@@ -136,7 +140,7 @@ static int bind_events(struct cxemu_ctx *ctx, const struct request *r, struct cx
 static void free_cq(struct cxemu_cq_obj *cq)
 {
     cxemu_unpin(&cq->obj);
-    cxemu_evfile_put(cq->channel);
+    cxemu_evfile_unhold(cq->channel);
     cxemu_evfile_put(cq->async);
     free(cq);
 }
@@ -275,11 +279,11 @@ int cxemu_method_cq_create(struct cxemu_bundle *b)
 int cxemu_method_cq_destroy(struct cxemu_bundle *b)
 {
     struct ib_uverbs_destroy_cq_resp resp = {0};
-    struct cxemu_cq_obj *cq =
-        cxemu_cq_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_CQ_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_CQ_HANDLE)->data;
+    struct cxemu_cq_obj *cq = cxemu_cq_find(b->ctx, handle);
 
     if (!cq)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     int err =
         cxemu_cq_obj_destroy(b->ctx, cq, &resp.comp_events_reported, &resp.async_events_reported);
     return err ? err : cxemu_bundle_out(b, UVERBS_ATTR_DESTROY_CQ_RESP, &resp, sizeof(resp));
@@ -298,10 +302,15 @@ int cxemu_cmd_create_comp_channel(struct cxemu_cmd *cmd)
     resp.fd = (uint32_t)fd;
     cxemu_caller_give_fd(fd, cmd->out + offsetof(struct ib_uverbs_create_comp_channel_resp, fd),
                          sizeof(resp.fd));
-    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    err = cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    if (err)
+        cxemu_ctx_evfile_undo(cmd->ctx, fd);
+    return err;
 }
 
-static int create_legacy(struct cxemu_cmd *cmd, struct request *r, uint32_t *handle)
+/* Answers with resp, whose part `base` names the new queue. */
+static int create_legacy(struct cxemu_cmd *cmd, struct request *r, void *resp, size_t resp_len,
+                         struct ib_uverbs_create_cq_resp *base)
 {
     struct cxemu_cq_obj *cq;
 
@@ -311,8 +320,11 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r, uint32_t *han
     if (err)
         return err;
     struct mlx5_ib_create_cq_resp driver = {.cqn = cxemu_cq_number(cq->cq)};
-    *handle = cq->obj.handle;
+    base->cq_handle = cq->obj.handle;
+    base->cqe = r->cqe;
     err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    if (!err)
+        err = cxemu_cmd_out(cmd, resp, resp_len);
     if (err)
         (void)cxemu_cq_obj_destroy(cmd->ctx, cq, NULL, NULL);
     return err;
@@ -329,11 +341,7 @@ int cxemu_cmd_create_cq(struct cxemu_cmd *cmd)
                         .comp_vector = in.comp_vector,
                         .channel_fd = in.comp_channel,
                         .async_fd = -1};
-    int err = create_legacy(cmd, &r, &resp.cq_handle);
-    if (err)
-        return err;
-    resp.cqe = r.cqe;
-    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    return create_legacy(cmd, &r, &resp, sizeof(resp), &resp);
 }
 
 int cxemu_cmd_create_cq_ex(struct cxemu_cmd *cmd)
@@ -350,11 +358,7 @@ int cxemu_cmd_create_cq_ex(struct cxemu_cmd *cmd)
                         .flags = in.flags,
                         .channel_fd = in.comp_channel,
                         .async_fd = -1};
-    int err = create_legacy(cmd, &r, &resp.base.cq_handle);
-    if (err)
-        return err;
-    resp.base.cqe = r.cqe;
-    return cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    return create_legacy(cmd, &r, &resp, sizeof(resp), &resp.base);
 }
 
 int cxemu_cmd_destroy_cq(struct cxemu_cmd *cmd)
@@ -365,7 +369,7 @@ int cxemu_cmd_destroy_cq(struct cxemu_cmd *cmd)
     cxemu_cmd_in(cmd, &in, sizeof(in));
     struct cxemu_cq_obj *cq = cxemu_cq_find(cmd->ctx, in.cq_handle);
     if (!cq)
-        return -EINVAL;
+        return cxemu_handles_error(&cmd->ctx->handles, in.cq_handle);
     int err =
         cxemu_cq_obj_destroy(cmd->ctx, cq, &resp.comp_events_reported, &resp.async_events_reported);
     return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));

@@ -4,6 +4,7 @@
  * ib_uverbs_ex_modify_cq) and hw/mlx5/cq.c (mlx5_ib_resize_cq, mlx5_ib_modify_cq). What becomes of
  * the entries at a resize: core's cxemu_cq_resize.
  */
+#include "cxemu/uverbs/caller.h"
 #include "cxemu/uverbs/cmd.h"
 #include "cxemu/uverbs/limits.h"
 #include "cxemu/uverbs/objects.h"
@@ -27,6 +28,10 @@ static int check_buffer(const struct cxemu_cq_obj *cq, const struct mlx5_ib_resi
         return -EINVAL;
     /* The firmware could change the size of entries as well; libmlx5 never asks for it. */
     if (d->cqe_size != cq->cqe_bytes || d->buf_addr % 64)
+        return -EINVAL;
+    /* The queue goes on in the memory of the program that made it: another one's address would be
+     * a place there that nobody registered. */
+    if (cq->obj.space != cxemu_caller_space())
         return -EINVAL;
     return cxemu_umem_check(d->buf_addr, (uint64_t)entries * d->cqe_size, true) ? -EFAULT : 0;
 }

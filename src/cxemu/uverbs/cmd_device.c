@@ -235,6 +235,8 @@ int cxemu_cmd_get_context(struct cxemu_cmd *cmd)
     if (!err)
         err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
     cmd->ctx->opened = err == 0;
+    if (err)
+        cxemu_ctx_evfile_undo(cmd->ctx, fd);
     return err;
 }
 
@@ -263,7 +265,10 @@ int cxemu_method_async_alloc(struct cxemu_bundle *b)
     int err = cxemu_ctx_evfile_add(b->ctx, sizeof(struct ib_uverbs_async_event_desc), &fd);
     if (err)
         return err;
-    return cxemu_bundle_out_fd(b, UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, fd);
+    err = cxemu_bundle_out_fd(b, UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, fd);
+    if (err)
+        cxemu_ctx_evfile_undo(b->ctx, fd);
+    return err;
 }
 
 int cxemu_uhw_in(const struct cxemu_bundle *b, void *dst, size_t len, size_t *given)

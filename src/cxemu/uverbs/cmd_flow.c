@@ -169,13 +169,15 @@ int cxemu_cmd_destroy_flow(struct cxemu_cmd *cmd)
     if (in.comp_mask)
         return -EINVAL;
     struct cxemu_flow_obj *flow = find(cmd->ctx, in.flow_handle);
-    return flow ? cxemu_flow_obj_destroy(cmd->ctx, flow) : -ENOENT;
+    return flow ? cxemu_flow_obj_destroy(cmd->ctx, flow)
+                : cxemu_handles_error(&cmd->ctx->handles, in.flow_handle);
 }
 
 int cxemu_method_flow_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_flow_obj *flow =
-        find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_FLOW_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_FLOW_HANDLE)->data;
+    struct cxemu_flow_obj *flow = find(b->ctx, handle);
 
-    return flow ? cxemu_flow_obj_destroy(b->ctx, flow) : -ENOENT;
+    return flow ? cxemu_flow_obj_destroy(b->ctx, flow)
+                : cxemu_handles_error(&b->ctx->handles, handle);
 }

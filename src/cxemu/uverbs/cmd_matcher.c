@@ -118,10 +118,10 @@ int cxemu_method_matcher_create(struct cxemu_bundle *b)
 
 int cxemu_method_matcher_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_matcher *m =
-        find(b->ctx, cxemu_bundle_attr(b, MLX5_IB_ATTR_FLOW_MATCHER_DESTROY_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, MLX5_IB_ATTR_FLOW_MATCHER_DESTROY_HANDLE)->data;
+    struct cxemu_matcher *m = find(b->ctx, handle);
 
-    return m ? cxemu_matcher_destroy(b->ctx, m) : -ENOENT;
+    return m ? cxemu_matcher_destroy(b->ctx, m) : cxemu_handles_error(&b->ctx->handles, handle);
 }
 
 /* --- flows ---------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ static int take_destination(const struct cxemu_bundle *b, const struct cxemu_mat
     if (dest) {
         *qp = cxemu_qp_find(b->ctx, dest->data);
         if (!*qp)
-            return -ENOENT;
+            return cxemu_handles_error(&b->ctx->handles, dest->data);
     }
     if (take_flags(b, MLX5_IB_ATTR_CREATE_FLOW_FLAGS, known, &flags) || flags == known)
         return -EINVAL;
@@ -228,14 +228,14 @@ static int check_table(const struct cxemu_ctx *ctx, const struct cxemu_matcher *
 
 int cxemu_method_raw_flow_create(struct cxemu_bundle *b)
 {
-    struct cxemu_matcher *m =
-        find(b->ctx, cxemu_bundle_attr(b, MLX5_IB_ATTR_CREATE_FLOW_MATCHER)->data);
+    uint64_t handle = cxemu_bundle_attr(b, MLX5_IB_ATTR_CREATE_FLOW_MATCHER)->data;
+    struct cxemu_matcher *m = find(b->ctx, handle);
     struct cxemu_flow_attr attr = {0};
     struct cxemu_flow_refs refs = {.matcher = m};
     struct cxemu_flow_obj *flow;
 
     if (!m)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     int err = refuse_devx_and_actions(b);
     if (!err && !cxemu_may_use_raw())
         err = -EPERM;
@@ -261,9 +261,10 @@ int cxemu_method_raw_flow_create(struct cxemu_bundle *b)
 
 int cxemu_method_raw_flow_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_flow_obj *flow = (struct cxemu_flow_obj *)cxemu_handles_get(
-        &b->ctx->handles, CXEMU_KIND_FLOW,
-        cxemu_bundle_attr(b, MLX5_IB_ATTR_DESTROY_FLOW_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, MLX5_IB_ATTR_DESTROY_FLOW_HANDLE)->data;
+    struct cxemu_flow_obj *flow =
+        (struct cxemu_flow_obj *)cxemu_handles_get(&b->ctx->handles, CXEMU_KIND_FLOW, handle);
 
-    return flow ? cxemu_flow_obj_destroy(b->ctx, flow) : -ENOENT;
+    return flow ? cxemu_flow_obj_destroy(b->ctx, flow)
+                : cxemu_handles_error(&b->ctx->handles, handle);
 }

@@ -65,22 +65,25 @@ int cxemu_cmd_dealloc_pd(struct cxemu_cmd *cmd)
 
     cxemu_cmd_in(cmd, &in, sizeof(in));
     struct cxemu_pd *pd = cxemu_pd_find(cmd->ctx, in.pd_handle);
-    return pd ? cxemu_pd_destroy(cmd->ctx, pd) : -ENOENT;
+    return pd ? cxemu_pd_destroy(cmd->ctx, pd)
+              : cxemu_handles_error(&cmd->ctx->handles, in.pd_handle);
 }
 
 int cxemu_method_pd_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_pd *pd =
-        cxemu_pd_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_PD_HANDLE)->data);
-    return pd ? cxemu_pd_destroy(b->ctx, pd) : -ENOENT;
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_PD_HANDLE)->data;
+    struct cxemu_pd *pd = cxemu_pd_find(b->ctx, handle);
+
+    return pd ? cxemu_pd_destroy(b->ctx, pd) : cxemu_handles_error(&b->ctx->handles, handle);
 }
 
 int cxemu_method_pd_query(struct cxemu_bundle *b)
 {
-    struct cxemu_pd *pd =
-        cxemu_pd_find(b->ctx, cxemu_bundle_attr(b, MLX5_IB_ATTR_QUERY_PD_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, MLX5_IB_ATTR_QUERY_PD_HANDLE)->data;
+    struct cxemu_pd *pd = cxemu_pd_find(b->ctx, handle);
+
     if (!pd)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     return cxemu_bundle_out(b, MLX5_IB_ATTR_QUERY_PD_RESP_PDN, &pd->pdn, sizeof(pd->pdn));
 }
 
@@ -229,7 +232,7 @@ int cxemu_cmd_rereg_mr(struct cxemu_cmd *cmd)
         return -EOPNOTSUPP;
     struct cxemu_mr_obj *mr = find_mr(cmd->ctx, in.mr_handle);
     if (!mr)
-        return -ENOENT;
+        return cxemu_handles_error(&cmd->ctx->handles, in.mr_handle);
     struct cxemu_mr_attr attr = mr->attr;
     struct cxemu_pd *pd = mr->pd;
     if (in.flags & REREG_ACCESS) {
@@ -275,22 +278,25 @@ int cxemu_cmd_dereg_mr(struct cxemu_cmd *cmd)
 
     cxemu_cmd_in(cmd, &in, sizeof(in));
     struct cxemu_mr_obj *mr = find_mr(cmd->ctx, in.mr_handle);
-    return mr ? cxemu_mr_obj_destroy(cmd->ctx, mr) : -ENOENT;
+    return mr ? cxemu_mr_obj_destroy(cmd->ctx, mr)
+              : cxemu_handles_error(&cmd->ctx->handles, in.mr_handle);
 }
 
 int cxemu_method_mr_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_mr_obj *mr =
-        find_mr(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_MR_HANDLE)->data);
-    return mr ? cxemu_mr_obj_destroy(b->ctx, mr) : -ENOENT;
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_MR_HANDLE)->data;
+    struct cxemu_mr_obj *mr = find_mr(b->ctx, handle);
+
+    return mr ? cxemu_mr_obj_destroy(b->ctx, mr) : cxemu_handles_error(&b->ctx->handles, handle);
 }
 
 int cxemu_method_mr_query(struct cxemu_bundle *b)
 {
-    struct cxemu_mr_obj *mr =
-        find_mr(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_QUERY_MR_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_QUERY_MR_HANDLE)->data;
+    struct cxemu_mr_obj *mr = find_mr(b->ctx, handle);
+
     if (!mr)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     uint32_t key = cxemu_mr_lkey(mr->mr);
     int err = cxemu_bundle_out(b, UVERBS_ATTR_QUERY_MR_RESP_LKEY, &key, sizeof(key));
     if (!err)

@@ -101,5 +101,5 @@ int cxemu_method_pp_destroy(struct cxemu_bundle *b)
     struct cxemu_pp_obj *pp =
         (struct cxemu_pp_obj *)cxemu_handles_get(&b->ctx->handles, CXEMU_KIND_PP, handle);
 
-    return pp ? cxemu_pp_obj_destroy(b->ctx, pp) : -ENOENT;
+    return pp ? cxemu_pp_obj_destroy(b->ctx, pp) : cxemu_handles_error(&b->ctx->handles, handle);
 }

@@ -413,19 +413,20 @@ int cxemu_method_qp_create(struct cxemu_bundle *b)
 int cxemu_method_qp_destroy(struct cxemu_bundle *b)
 {
     struct ib_uverbs_destroy_qp_resp resp = {0};
-    struct cxemu_qp_obj *qp =
-        cxemu_qp_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_QP_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_QP_HANDLE)->data;
+    struct cxemu_qp_obj *qp = cxemu_qp_find(b->ctx, handle);
 
     if (!qp)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     int err = cxemu_qp_obj_destroy(b->ctx, qp, &resp.events_reported);
     return err ? err : cxemu_bundle_out(b, UVERBS_ATTR_DESTROY_QP_RESP, &resp, sizeof(resp));
 }
 
 /* --- by legacy command -------------------------------------------------------------------- */
 
-static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
-                         struct ib_uverbs_create_qp_resp *resp)
+/* Answers with resp, whose part `base` names the new queue pair. */
+static int create_legacy(struct cxemu_cmd *cmd, struct request *r, void *resp, size_t resp_len,
+                         struct ib_uverbs_create_qp_resp *base)
 {
     struct cxemu_qp_obj *qp;
 
@@ -439,7 +440,7 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
     if (err)
         return err;
     struct mlx5_ib_create_qp_resp driver = {.bfreg_index = r->driver.bfreg_index};
-    *resp = (struct ib_uverbs_create_qp_resp){
+    *base = (struct ib_uverbs_create_qp_resp){
         .qp_handle = qp->obj.handle,
         .qpn = cxemu_qp_number(qp->qp),
         .max_send_wr = r->cap.max_send_wr,
@@ -449,6 +450,8 @@ static int create_legacy(struct cxemu_cmd *cmd, struct request *r,
         .max_inline_data = r->cap.max_inline_data,
     };
     err = cxemu_cmd_uhw_out(cmd, &driver, sizeof(driver));
+    if (!err)
+        err = cxemu_cmd_out(cmd, resp, resp_len);
     if (err)
         (void)cxemu_qp_obj_destroy(cmd->ctx, qp, NULL);
     return err;
@@ -471,8 +474,7 @@ int cxemu_cmd_create_qp(struct cxemu_cmd *cmd)
         .cap = {in.max_send_wr, in.max_recv_wr, in.max_send_sge, in.max_recv_sge,
                 in.max_inline_data},
     };
-    int err = create_legacy(cmd, &r, &resp);
-    return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    return create_legacy(cmd, &r, &resp, sizeof(resp), &resp);
 }
 
 int cxemu_cmd_create_qp_ex(struct cxemu_cmd *cmd)
@@ -496,8 +498,7 @@ int cxemu_cmd_create_qp_ex(struct cxemu_cmd *cmd)
         .cap = {in.max_send_wr, in.max_recv_wr, in.max_send_sge, in.max_recv_sge,
                 in.max_inline_data},
     };
-    int err = create_legacy(cmd, &r, &resp.base);
-    return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
+    return create_legacy(cmd, &r, &resp, sizeof(resp), &resp.base);
 }
 
 int cxemu_cmd_destroy_qp(struct cxemu_cmd *cmd)
@@ -508,7 +509,7 @@ int cxemu_cmd_destroy_qp(struct cxemu_cmd *cmd)
     cxemu_cmd_in(cmd, &in, sizeof(in));
     struct cxemu_qp_obj *qp = cxemu_qp_find(cmd->ctx, in.qp_handle);
     if (!qp)
-        return -EINVAL;
+        return cxemu_handles_error(&cmd->ctx->handles, in.qp_handle);
     int err = cxemu_qp_obj_destroy(cmd->ctx, qp, &resp.events_reported);
     return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
 }

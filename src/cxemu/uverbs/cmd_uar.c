@@ -169,7 +169,8 @@ give:
 
 int cxemu_method_uar_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_uar *uar =
-        find(b->ctx, cxemu_bundle_attr(b, MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE)->data);
-    return uar ? cxemu_uar_destroy(b->ctx, uar) : -ENOENT;
+    uint64_t handle = cxemu_bundle_attr(b, MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE)->data;
+    struct cxemu_uar *uar = find(b->ctx, handle);
+
+    return uar ? cxemu_uar_destroy(b->ctx, uar) : cxemu_handles_error(&b->ctx->handles, handle);
 }

@@ -118,12 +118,8 @@ void cxemu_ctx_close(struct cxemu_ctx *ctx)
     cxemu_nic_td_close(ctx->dev->nic, ctx->td);
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
         destroy_kind(ctx, order[i]);
-    while (ctx->evfiles) {
-        struct cxemu_evref *ref = ctx->evfiles;
-        ctx->evfiles = ref->next;
-        cxemu_evfile_put(ref->file);
-        free(ref);
-    }
+    while (ctx->evfiles)
+        drop_evfile(ctx, &ctx->evfiles);
     cxemu_count(ctx, CXEMU_KIND_CONTEXT, -1);
     pthread_mutex_unlock(&ctx->lock);
     cxemu_handles_fini(&ctx->handles);
@@ -143,8 +139,41 @@ void cxemu_ctx_flush(struct cxemu_ctx *ctx)
     pthread_mutex_unlock(&ctx->lock);
 }
 
+static void drop_evfile(struct cxemu_ctx *ctx, struct cxemu_evref **link)
+{
+    struct cxemu_evref *ref = *link;
+
+    *link = ref->next;
+    pthread_mutex_lock(&ctx->event_lock);
+    if (ctx->async == ref->file)
+        ctx->async = NULL;
+    pthread_mutex_unlock(&ctx->event_lock);
+    cxemu_evfile_put(ref->file);
+    free(ref);
+}
+
+/* Completion channels that the program has closed; nothing else tells of that. */
+static void drop_abandoned(struct cxemu_ctx *ctx)
+{
+    struct cxemu_evref **link = &ctx->evfiles;
+
+    while (*link) {
+        if (cxemu_evfile_is_abandoned((*link)->file))
+            drop_evfile(ctx, link);
+        else
+            link = &(*link)->next;
+    }
+}
+
+void cxemu_ctx_evfile_undo(struct cxemu_ctx *ctx, int fd)
+{
+    drop_evfile(ctx, &ctx->evfiles);
+    cxemu_caller_withdraw_fd(fd);
+}
+
 int cxemu_ctx_evfile_add(struct cxemu_ctx *ctx, uint8_t event_bytes, int *fd)
 {
+    drop_abandoned(ctx);
     struct cxemu_evref *ref = calloc(1, sizeof(*ref));
     if (!ref)
         return -ENOMEM;

@@ -126,6 +126,8 @@ RS_MUST_USE int cxemu_ctx_mmap(struct cxemu_ctx *ctx, size_t length, int prot, i
 
 /* Makes an event file, its descriptor for the program, and remembers it. Context lock held. */
 RS_MUST_USE int cxemu_ctx_evfile_add(struct cxemu_ctx *ctx, uint8_t event_bytes, int *fd);
+/* Takes back the file that was added last, as its command failed. */
+void cxemu_ctx_evfile_undo(struct cxemu_ctx *ctx, int fd);
 /* The event file behind a descriptor that the program names; NULL: none of this context and size.
  * Borrowed. Context lock held. */
 struct cxemu_evfile *cxemu_ctx_evfile_find(struct cxemu_ctx *ctx, int64_t fd, uint8_t event_bytes);

@@ -3,7 +3,8 @@
  * Event files over socket pairs. `ours` is written by us; `theirs` is a private duplicate of the
  * program's end, from which a purge reads with MSG_DONTWAIT (the duplicate shares no blocking mode:
  * the flag is per call). It keeps the socket open when the program closes its end first; then
- * events pile up unread until the objects go, as they do in the kernel.
+ * events pile up unread until the objects go, as they do in the kernel. Asynchronous event files
+ * have it all their life, as any object may post to them unasked.
  */
 #define _GNU_SOURCE
 #include "cxemu/uverbs/evfile.h"
@@ -30,7 +31,8 @@ struct event {
 struct cxemu_evfile {
     atomic_uint refs;
     uint8_t event_bytes;
-    int ours, theirs;
+    int ours, theirs; /* theirs: -1 while nobody holds it */
+    unsigned holders;
     ino_t inode; /* of the program's end */
     pthread_mutex_t lock;
     struct event *first, **last; /* waiting: the socket was full */
@@ -40,6 +42,12 @@ static void close_raw(int fd)
 {
     if (fd >= 0)
         syscall(SYS_close, fd);
+}
+
+static int duplicate(int fd)
+{
+    int copy = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? -errno : copy;
 }
 
 static ino_t inode_of(int fd)
@@ -64,9 +72,10 @@ int cxemu_evfile_create(uint8_t event_bytes, struct cxemu_evfile **out, int *fd)
         free(file);
         return err;
     }
-    file->theirs = (int)syscall(SYS_fcntl, pair[1], F_DUPFD_CLOEXEC, 0);
-    if (file->theirs < 0) {
-        int err = -errno;
+    const bool asynchronous = event_bytes == CXEMU_EVENT_MAX_BYTES;
+    file->theirs = asynchronous ? duplicate(pair[1]) : -1;
+    if (asynchronous && file->theirs < 0) {
+        int err = file->theirs;
         close_raw(pair[0]);
         close_raw(pair[1]);
         free(file);
@@ -105,6 +114,36 @@ void cxemu_evfile_put(struct cxemu_evfile *file)
     close_raw(file->theirs);
     pthread_mutex_destroy(&file->lock);
     free(file);
+}
+
+struct cxemu_evfile *cxemu_evfile_hold(struct cxemu_evfile *file, int fd)
+{
+    if (file->theirs < 0) {
+        int copy = duplicate(fd);
+        if (copy < 0)
+            return NULL;
+        file->theirs = copy;
+    }
+    file->holders++;
+    return cxemu_evfile_get(file);
+}
+
+void cxemu_evfile_unhold(struct cxemu_evfile *file)
+{
+    if (!file)
+        return;
+    if (--file->holders == 0 && file->event_bytes != CXEMU_EVENT_MAX_BYTES) {
+        close_raw(file->theirs);
+        file->theirs = -1;
+    }
+    cxemu_evfile_put(file);
+}
+
+bool cxemu_evfile_is_abandoned(const struct cxemu_evfile *file)
+{
+    uint8_t byte;
+
+    return file->theirs < 0 && recv(file->ours, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 bool cxemu_evfile_is(const struct cxemu_evfile *file, int fd)

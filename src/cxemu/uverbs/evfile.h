@@ -7,7 +7,8 @@
  *
  * Destroying an object purges its unread events and must know how many were read (libibverbs waits
  * until that many are acknowledged): read = posted - purged, and purging takes the unread ones
- * back out of the program's end.
+ * back out of the program's end. A caller holds the lock of the file's context around hold, unhold
+ * and is_abandoned.
  *
  * Locking: the file's own lock, a leaf; events are posted from the NIC's callbacks.
  */
@@ -29,6 +30,13 @@ struct cxemu_evfile;
 RS_MUST_USE int cxemu_evfile_create(uint8_t event_bytes, struct cxemu_evfile **out, int *fd);
 struct cxemu_evfile *cxemu_evfile_get(struct cxemu_evfile *file);
 void cxemu_evfile_put(struct cxemu_evfile *file); /* NULL is ignored */
+/* A completion channel (8 bytes) holds the program's end only as long as a queue posts to it, so
+ * that it is seen when the program closes it. For a queue: a reference with that hold; fd is the
+ * program's end. NULL: no descriptor is left. */
+struct cxemu_evfile *cxemu_evfile_hold(struct cxemu_evfile *file, int fd);
+void cxemu_evfile_unhold(struct cxemu_evfile *file); /* the reference, too; NULL is ignored */
+/* Has the program closed its end, of a file that nobody posts to? */
+bool cxemu_evfile_is_abandoned(const struct cxemu_evfile *file);
 
 /* Is fd (or a duplicate of it) the program's end of this file? */
 bool cxemu_evfile_is(const struct cxemu_evfile *file, int fd);

@@ -63,6 +63,12 @@ struct cxemu_obj *cxemu_handles_get(const struct cxemu_handles *h, enum cxemu_ki
     return h->slots[handle];
 }
 
+/* lookup_get_idr_uobject and rdma_lookup_get_uobject; handles are signed to the kernel. */
+int cxemu_handles_error(const struct cxemu_handles *h, uint64_t handle)
+{
+    return handle > INT64_MAX || (handle < h->size && h->slots[handle]) ? -EINVAL : -ENOENT;
+}
+
 struct cxemu_obj *cxemu_handles_any(const struct cxemu_handles *h, enum cxemu_kind kind)
 {
     for (uint32_t i = 0; i < h->size; i++)

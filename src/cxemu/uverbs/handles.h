@@ -56,6 +56,8 @@ void cxemu_handles_remove(struct cxemu_handles *h, struct cxemu_obj *obj);
 /* NULL: no such handle, or of another kind. */
 struct cxemu_obj *cxemu_handles_get(const struct cxemu_handles *h, enum cxemu_kind kind,
                                     uint64_t handle);
+/* Why cxemu_handles_get found nothing: -EINVAL, the number is of another kind; -ENOENT. */
+int cxemu_handles_error(const struct cxemu_handles *h, uint64_t handle);
 /* Any live object of the kind, NULL when there is none: for tearing a context down. */
 struct cxemu_obj *cxemu_handles_any(const struct cxemu_handles *h, enum cxemu_kind kind);
 

@@ -12,11 +12,13 @@ class Evfile : public ::testing::Test
     void SetUp() override
     {
         ASSERT_EQ(cxemu_evfile_create(8, &file, &fd), 0);
+        ASSERT_EQ(cxemu_evfile_hold(file, fd), file);
         ASSERT_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
     }
     void TearDown() override
     {
         close(fd);
+        cxemu_evfile_unhold(file);
         cxemu_evfile_put(file);
     }
     void post(uint64_t key)
@@ -75,6 +77,24 @@ TEST_F(Evfile, KeepsWhatTheSocketDoesNotHold)
         key++;
     }
     EXPECT_EQ(next(), 0u);
+}
+
+/* The program's end is seen to go when no queue holds it, and not before. */
+TEST_F(Evfile, IsAbandonedWhenTheProgramClosesIt)
+{
+    EXPECT_FALSE(cxemu_evfile_is_abandoned(file));
+    cxemu_evfile_unhold(file);
+    EXPECT_FALSE(cxemu_evfile_is_abandoned(file));
+    ASSERT_EQ(cxemu_evfile_hold(file, fd), file);
+    int copy = dup(fd);
+    close(fd);
+    EXPECT_FALSE(cxemu_evfile_is_abandoned(file));
+    cxemu_evfile_unhold(file);
+    EXPECT_FALSE(cxemu_evfile_is_abandoned(file)); /* the duplicate is open */
+    close(copy);
+    EXPECT_TRUE(cxemu_evfile_is_abandoned(file));
+    cxemu_evfile_put(file);
+    SetUp(); /* for TearDown */
 }
 
 TEST_F(Evfile, IsKnownByItsDuplicates)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cxemu/uverbs/handles.h"
 
+#include <cerrno>
 #include <gtest/gtest.h>
 #include <vector>
 
@@ -16,6 +17,10 @@ TEST(Handles, ResolveOnlyForTheirKind)
     EXPECT_EQ(cxemu_handles_get(&h, CXEMU_KIND_MR, 0), nullptr);
     EXPECT_EQ(cxemu_handles_get(&h, CXEMU_KIND_PD, 1), nullptr);
     EXPECT_EQ(cxemu_handles_get(&h, CXEMU_KIND_PD, UINT64_MAX), nullptr);
+    EXPECT_EQ(cxemu_handles_error(&h, 0), -EINVAL); /* of another kind, then */
+    EXPECT_EQ(cxemu_handles_error(&h, 1), -ENOENT);
+    EXPECT_EQ(cxemu_handles_error(&h, UINT32_MAX), -ENOENT);
+    EXPECT_EQ(cxemu_handles_error(&h, UINT64_MAX), -EINVAL);
     cxemu_handles_remove(&h, &pd);
     EXPECT_EQ(cxemu_handles_get(&h, CXEMU_KIND_PD, 0), nullptr);
     cxemu_handles_fini(&h);
