@@ -72,31 +72,29 @@ class Legacy : public ::testing::Test
     {
         uint64_t offset;
         uint32_t length, page = 0;
-        struct {
-            ib_uverbs_ioctl_hdr hdr;
-            ib_uverbs_attr attrs[5];
-        } req = {};
+        alignas(8) uint8_t bytes[sizeof(ib_uverbs_ioctl_hdr) + 5 * sizeof(ib_uverbs_attr)] = {};
+        auto *req = reinterpret_cast<ib_uverbs_ioctl_hdr *>(bytes);
 
-        req.hdr.length = sizeof(req);
-        req.hdr.object_id = MLX5_IB_OBJECT_UAR;
-        req.hdr.method_id = MLX5_IB_METHOD_UAR_OBJ_ALLOC;
-        req.hdr.driver_id = RDMA_DRIVER_MLX5;
-        req.hdr.num_attrs = 5;
-        req.attrs[0].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE;
-        req.attrs[1].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE;
-        req.attrs[1].len = 4;
-        req.attrs[1].data = MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC;
-        req.attrs[2].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET;
-        req.attrs[2].len = 8;
-        req.attrs[2].data = reinterpret_cast<uintptr_t>(&offset);
-        req.attrs[3].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH;
-        req.attrs[3].len = 4;
-        req.attrs[3].data = reinterpret_cast<uintptr_t>(&length);
-        req.attrs[4].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID;
-        req.attrs[4].len = 4;
-        req.attrs[4].data = reinterpret_cast<uintptr_t>(&page);
-        EXPECT_EQ(ioctl(fd, RDMA_VERBS_IOCTL, &req), 0) << strerror(errno);
-        uar_handle = static_cast<uint32_t>(req.attrs[0].data);
+        req->length = sizeof(bytes);
+        req->object_id = MLX5_IB_OBJECT_UAR;
+        req->method_id = MLX5_IB_METHOD_UAR_OBJ_ALLOC;
+        req->driver_id = RDMA_DRIVER_MLX5;
+        req->num_attrs = 5;
+        req->attrs[0].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE;
+        req->attrs[1].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE;
+        req->attrs[1].len = 4;
+        req->attrs[1].data = MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC;
+        req->attrs[2].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET;
+        req->attrs[2].len = 8;
+        req->attrs[2].data = reinterpret_cast<uintptr_t>(&offset);
+        req->attrs[3].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH;
+        req->attrs[3].len = 4;
+        req->attrs[3].data = reinterpret_cast<uintptr_t>(&length);
+        req->attrs[4].attr_id = MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID;
+        req->attrs[4].len = 4;
+        req->attrs[4].data = reinterpret_cast<uintptr_t>(&page);
+        EXPECT_EQ(ioctl(fd, RDMA_VERBS_IOCTL, req), 0) << strerror(errno);
+        uar_handle = static_cast<uint32_t>(req->attrs[0].data);
         return page;
     }
 
@@ -226,11 +224,16 @@ TEST_F(Legacy, KeepsNothingOfWhatItCannotAnswer)
     } channel = {{IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL, 4, 1}, 8};
     struct __attribute__((packed)) {
         ib_uverbs_cmd_hdr hdr;
-        ib_uverbs_create_cq core;
+        struct { /* ib_uverbs_create_cq */
+            uint64_t response, user_handle;
+            uint32_t cqe, comp_vector;
+            int32_t comp_channel;
+            uint32_t reserved;
+        } core;
         mlx5_ib_create_cq driver;
     } cq = {};
     struct {
-        ib_uverbs_create_cq_resp core;
+        uint32_t handle, cqe; /* ib_uverbs_create_cq_resp */
         mlx5_ib_create_cq_resp driver;
     } made;
     GetContextResp context = {};
@@ -270,7 +273,7 @@ TEST_F(Legacy, KeepsNothingOfWhatItCannotAnswer)
     page = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(page, MAP_FAILED);
     ASSERT_EQ(mprotect(page, 4096, PROT_READ), 0);
-    cq.core.response = reinterpret_cast<uintptr_t>(page) + 4096 - sizeof(made.core);
+    cq.core.response = reinterpret_cast<uintptr_t>(page) + 4096 - offsetof(decltype(made), driver);
     EXPECT_EQ(write(fd, &cq, sizeof(cq)), -1);
     EXPECT_EQ(errno, EFAULT);
     EXPECT_EQ(cxemu_object_count("legacy", "cq"), 0u);
@@ -289,7 +292,7 @@ TEST_F(Legacy, KeepsNothingOfWhatItCannotAnswer)
     destroy.core.cq_handle = uar_handle; /* of another kind */
     EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), -1);
     EXPECT_EQ(errno, EINVAL);
-    destroy.core.cq_handle = made.core.cq_handle;
+    destroy.core.cq_handle = made.handle;
     EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), static_cast<ssize_t>(sizeof(destroy)));
     EXPECT_EQ(write(fd, &destroy, sizeof(destroy)), -1);
     EXPECT_EQ(errno, ENOENT);

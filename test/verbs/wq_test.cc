@@ -70,7 +70,7 @@ class Wq : public PairTest
         return ibv_create_rwq_ind_table(b.ctx, &attr);
     }
     ibv_qp *make_rss(uint64_t fields, uint8_t key_len = 40,
-                     uint8_t function = IBV_RX_HASH_FUNC_TOEPLITZ)
+                     uint8_t function = IBV_RX_HASH_FUNC_TOEPLITZ, int sq_sig_all = 0)
     {
         ibv_qp_init_attr_ex attr = {};
         attr.qp_type = IBV_QPT_RAW_PACKET;
@@ -84,6 +84,7 @@ class Wq : public PairTest
         attr.rx_hash_conf.rx_hash_key_len = key_len;
         attr.rx_hash_conf.rx_hash_key = key;
         attr.rx_hash_conf.rx_hash_fields_mask = fields;
+        attr.sq_sig_all = sq_sig_all;
         return ibv_create_qp_ex(b.ctx, &attr);
     }
     static void post(ibv_wq *wq, Port &port, size_t offset, uint64_t id)
@@ -215,6 +216,28 @@ TEST_F(Wq, HashesThatTheKernelRefusesAreRefused)
     refused(EINVAL, udp4, 39);
     refused(EOPNOTSUPP, udp4, 40, 0);
     refused(EOPNOTSUPP, udp4 | IBV_RX_HASH_INNER); /* without tunnel offloads */
+}
+
+/* That all sends shall complete is no flag of a queue pair that sends nothing. */
+TEST_F(Wq, HashedQueuePairsMayAskForAllCompletions)
+{
+    ASSERT_NE(add_wq(), nullptr);
+    table = make_table({wqs[0]}, 0);
+    rss = make_rss(udp4, 40, IBV_RX_HASH_FUNC_TOEPLITZ, 1);
+    EXPECT_NE(rss, nullptr) << strerror(errno);
+}
+
+TEST_F(Wq, ThereAreAsManyAsTheDeviceSays)
+{
+    ibv_device_attr_ex device = {};
+    ASSERT_EQ(ibv_query_device_ex(b.ctx, nullptr, &device), 0);
+    ibv_wq_init_attr attr = wq_attr();
+    attr.max_wr = 1;
+    ibv_wq *wq;
+    while ((wq = ibv_create_wq(b.ctx, &attr)) && wqs.size() <= device.max_wq_type_rq)
+        wqs.push_back(wq);
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT_EQ(wqs.size(), device.max_wq_type_rq);
 }
 
 TEST_F(Wq, RefusesWhatIsNotReported)

@@ -241,7 +241,7 @@ static int create_rss(struct cxemu_ctx *ctx, const struct request *r, struct cxe
     struct cxemu_pd *pd = cxemu_pd_find(ctx, r->pd);
 
     if (!table || !pd || r->cap.max_recv_wr || r->cap.max_recv_sge || r->cap.max_send_wr ||
-        r->flags)
+        r->flags & ~(uint32_t)IB_UVERBS_QP_CREATE_SQ_SIG_ALL)
         return -EINVAL;
     struct cxemu_qp_obj *qp = calloc(1, sizeof(*qp));
     if (!qp)

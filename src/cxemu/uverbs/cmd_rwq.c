@@ -128,15 +128,17 @@ int cxemu_cmd_destroy_rwq_ind_tbl(struct cxemu_cmd *cmd)
     if (in.comp_mask)
         return -EOPNOTSUPP;
     struct cxemu_rwq_table *table = cxemu_rwq_table_find(cmd->ctx, in.ind_tbl_handle);
-    return table ? cxemu_rwq_table_destroy(cmd->ctx, table) : -EINVAL;
+    return table ? cxemu_rwq_table_destroy(cmd->ctx, table)
+                 : cxemu_handles_error(&cmd->ctx->handles, in.ind_tbl_handle);
 }
 
 int cxemu_method_rwq_ind_tbl_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_rwq_table *table = cxemu_rwq_table_find(
-        b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_RWQ_IND_TBL_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_RWQ_IND_TBL_HANDLE)->data;
+    struct cxemu_rwq_table *table = cxemu_rwq_table_find(b->ctx, handle);
 
-    return table ? cxemu_rwq_table_destroy(b->ctx, table) : -ENOENT;
+    return table ? cxemu_rwq_table_destroy(b->ctx, table)
+                 : cxemu_handles_error(&b->ctx->handles, handle);
 }
 
 /* --- hashed queue pairs ------------------------------------------------------------------- */

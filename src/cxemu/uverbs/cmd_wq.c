@@ -176,6 +176,8 @@ static int create(struct cxemu_ctx *ctx, const struct request *r, struct cxemu_w
     int err = check(ctx->dev, r);
     if (err)
         return err;
+    if (atomic_load(&ctx->dev->live[CXEMU_KIND_WQ]) >= CXEMU_MAX_WQ)
+        return -ENOMEM;
     struct cxemu_wq_obj *wq = calloc(1, sizeof(*wq));
     if (!wq)
         return -ENOMEM;
@@ -294,12 +296,12 @@ int cxemu_method_wq_create(struct cxemu_bundle *b)
 
 int cxemu_method_wq_destroy(struct cxemu_bundle *b)
 {
-    struct cxemu_wq_obj *wq =
-        cxemu_wq_find(b->ctx, cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_WQ_HANDLE)->data);
+    uint64_t handle = cxemu_bundle_attr(b, UVERBS_ATTR_DESTROY_WQ_HANDLE)->data;
+    struct cxemu_wq_obj *wq = cxemu_wq_find(b->ctx, handle);
     uint32_t events = 0;
 
     if (!wq)
-        return -ENOENT;
+        return cxemu_handles_error(&b->ctx->handles, handle);
     int err = cxemu_wq_obj_destroy(b->ctx, wq, &events);
     return err ? err : cxemu_bundle_out(b, UVERBS_ATTR_DESTROY_WQ_RESP, &events, sizeof(events));
 }
@@ -355,7 +357,7 @@ int cxemu_cmd_destroy_wq(struct cxemu_cmd *cmd)
         return -EOPNOTSUPP;
     struct cxemu_wq_obj *wq = cxemu_wq_find(cmd->ctx, in.wq_handle);
     if (!wq)
-        return -EINVAL;
+        return cxemu_handles_error(&cmd->ctx->handles, in.wq_handle);
     int err = cxemu_wq_obj_destroy(cmd->ctx, wq, &resp.events_reported);
     return err ? err : cxemu_cmd_out(cmd, &resp, sizeof(resp));
 }

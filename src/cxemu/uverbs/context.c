@@ -106,6 +106,19 @@ static void destroy_kind(struct cxemu_ctx *ctx, enum cxemu_kind kind)
     }
 }
 
+static void drop_evfile(struct cxemu_ctx *ctx, struct cxemu_evref **link)
+{
+    struct cxemu_evref *ref = *link;
+
+    *link = ref->next;
+    pthread_mutex_lock(&ctx->event_lock);
+    if (ctx->async == ref->file)
+        ctx->async = NULL;
+    pthread_mutex_unlock(&ctx->event_lock);
+    cxemu_evfile_put(ref->file);
+    free(ref);
+}
+
 void cxemu_ctx_close(struct cxemu_ctx *ctx)
 {
     static const enum cxemu_kind order[] = {
@@ -137,19 +150,6 @@ void cxemu_ctx_flush(struct cxemu_ctx *ctx)
     for (struct cxemu_evref *ref = ctx->evfiles; ref; ref = ref->next)
         cxemu_evfile_flush(ref->file);
     pthread_mutex_unlock(&ctx->lock);
-}
-
-static void drop_evfile(struct cxemu_ctx *ctx, struct cxemu_evref **link)
-{
-    struct cxemu_evref *ref = *link;
-
-    *link = ref->next;
-    pthread_mutex_lock(&ctx->event_lock);
-    if (ctx->async == ref->file)
-        ctx->async = NULL;
-    pthread_mutex_unlock(&ctx->event_lock);
-    cxemu_evfile_put(ref->file);
-    free(ref);
 }
 
 /* Completion channels that the program has closed; nothing else tells of that. */

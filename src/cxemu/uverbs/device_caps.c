@@ -70,7 +70,7 @@ static void fill_rss(const struct cxemu_dev *dev, struct ib_uverbs_ex_query_devi
         .max_rwq_indirection_tables = CXEMU_MAX_RWQ_IND_TBL,
         .max_rwq_indirection_table_size = CXEMU_MAX_RWQ_IND_TBL_SIZE,
     };
-    r->max_wq_type_rq = CXEMU_MAX_QP;
+    r->max_wq_type_rq = CXEMU_MAX_WQ;
 }
 
 static void fill_timestamp(const struct cxemu_dev *dev, struct ib_uverbs_ex_query_device_resp *r)

@@ -7,6 +7,7 @@
 
 #define CXEMU_MAX_QP            4096
 #define CXEMU_MAX_CQ            4096
+#define CXEMU_MAX_WQ            4096
 #define CXEMU_MAX_MR            65536
 #define CXEMU_MAX_PD            65536
 #define CXEMU_MAX_WR            32768
