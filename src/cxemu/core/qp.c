@@ -18,6 +18,7 @@ enum {
     QUEUE_MAX = 1 << 15, /* entries: the doorbell record's index has 16 bits */
     DRAIN_TRIES = 100,
     DRAIN_PAUSE_NS = 200 * 1000,
+    DRAIN_PACED_NS = 500 * 1000, /* what destroying takes on a card, in which a queue still sends */
 };
 
 static bool is_power_of_two(uint32_t v)
@@ -226,6 +227,7 @@ static void drain(struct cxemu_qp *qp)
 {
     const struct timespec pause = {0, DRAIN_PAUSE_NS};
     struct cxemu_nic *nic = qp->nic;
+    uint64_t end_ns = cxemu_clock_now(&nic->attr.clock) + DRAIN_PACED_NS;
 
     cxemu_nic_link_update(nic);
     qp->sq_rung = true; /* whether or not the last ring was seen already */
@@ -238,8 +240,8 @@ static void drain(struct cxemu_qp *qp)
             nic->wire->ops->tx_flush(nic->wire);
         if (cxemu_sq_is_idle(qp))
             return;
-        if (qp->pace.kbps) /* what is not due has not left a real NIC either */
-            break;
+        if (qp->pace.kbps && qp->pace.due_ns > end_ns)
+            break; /* this would not leave a real NIC either */
         cxemu_nic_unlock(nic);
         nanosleep(&pause, NULL);
         cxemu_nic_lock(nic);

@@ -13,11 +13,17 @@ constexpr uint64_t SECOND = 1000000000;
 
 /* Before the NICs, which look at it. */
 struct Hand {
+    static uint64_t look(void *hand)
+    {
+        auto *h = static_cast<Hand *>(hand);
+        return h->now += h->step;
+    }
     uint64_t now = 5000000000;
+    uint64_t step = 0; /* what each look at the clock takes */
 };
 
 struct Paced : Hand, Pair {
-    Paced() : Pair(cxemu_clock{[](void *c) { return *static_cast<uint64_t *>(c); }, &now})
+    Paced() : Pair(cxemu_clock{look, static_cast<Hand *>(this)})
     {
         a = port(0);
         a->mr.mem.assign(a->mr.mem.size(), 0);
@@ -190,6 +196,18 @@ TEST_F(Paced, WhatIsNotDueIsLostWithItsQueue)
     EXPECT_EQ(sent(), 1u);
     EXPECT_EQ(counter(0, "tx_dropped_destroyed"), 1u);
     EXPECT_EQ(cxemu_rates_used(nic[0]), 0u);
+}
+
+/* At 80 Gbit/s the last frames of a program that ends are due before a card has destroyed its
+ * queue. */
+TEST_F(Paced, WhatIsDueAtOnceLeavesBeforeItsQueueGoes)
+{
+    ASSERT_EQ(rate(80000000), 0);
+    post(10, 1500);
+    step = 100;
+    ports.clear();
+    EXPECT_EQ(sent(), 10u);
+    EXPECT_EQ(counter(0, "tx_dropped_destroyed"), 0u);
 }
 
 /* --- the table ---------------------------------------------------------------------------- */
