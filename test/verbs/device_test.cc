@@ -60,6 +60,16 @@ TEST_F(Device, TellsWhatItIs)
     EXPECT_NE(ibv_query_port(a.ctx, 0, &port), 0);
 }
 
+/* Outside of switchdev mode the driver has nothing to tell, and says so without an error. */
+TEST_F(Device, HasPortsThatAreNoRepresentors)
+{
+    mlx5dv_port port{};
+    ASSERT_EQ(mlx5dv_query_port(a.ctx, 1, &port), 0);
+    EXPECT_EQ(port.flags, 0u);
+    EXPECT_EQ(port.vport, 0);
+    EXPECT_EQ(mlx5dv_query_port(a.ctx, 2, &port), EINVAL);
+}
+
 TEST_F(Device, ClaimsOnlyWhatItDoes)
 {
     ibv_device_attr_ex attr = {};

@@ -68,7 +68,11 @@ TEST_F(Qp, IsMadeByTheExtendedCallToo)
     EXPECT_EQ(ibv_destroy_qp(qp), 0);
     init.comp_mask |= IBV_QP_INIT_ATTR_CREATE_FLAGS;
     init.create_flags = IBV_QP_CREATE_BLOCK_SELF_MCAST_LB;
-    EXPECT_EQ(ibv_create_qp_ex(a.ctx, &init), nullptr); /* not claimed, not given */
+    qp = ibv_create_qp_ex(a.ctx, &init); /* of no effect, as on a card */
+    ASSERT_NE(qp, nullptr) << strerror(errno);
+    EXPECT_EQ(ibv_destroy_qp(qp), 0);
+    init.create_flags = IBV_QP_CREATE_SOURCE_QPN;
+    EXPECT_EQ(ibv_create_qp_ex(a.ctx, &init), nullptr); /* of UD queue pairs alone */
 }
 
 TEST_F(Qp, IsInUseWhileAFlowNamesIt)

@@ -198,7 +198,6 @@ ROCE = 'RoCE queue pairs (RC, UC, UD, XRC): out of scope'
 DEVX = 'needs DevX, which is refused at open'
 # What a test says when it skips or fails, and what is behind it. Tests of one module first.
 REASONS = [
-    ('', 'Got timeout', 'two contexts on one port, with a group as destination: loopback in the port'),
     ('test_mlx5_dc', '', 'dynamically connected queue pairs: out of scope'),
     ('test_rdmacm', '', 'connection manager over RoCE: out of scope'),
     ('test_mlx5_rdmacm', '', 'connection manager over RoCE: out of scope'),

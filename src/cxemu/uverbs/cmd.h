@@ -54,6 +54,7 @@ void cxemu_count(struct cxemu_ctx *ctx, enum cxemu_kind kind, int delta);
 /* cmd_device.c */
 int cxemu_method_invoke_write(struct cxemu_bundle *b);
 int cxemu_method_query_port(struct cxemu_bundle *b);
+int cxemu_method_query_vport(struct cxemu_bundle *b);
 int cxemu_method_get_context(struct cxemu_bundle *b);
 int cxemu_method_query_context(struct cxemu_bundle *b);
 int cxemu_method_query_gid_table(struct cxemu_bundle *b);

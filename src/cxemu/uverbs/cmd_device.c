@@ -17,6 +17,7 @@
 #include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/mlx5-abi.h>
 #include <rdma/mlx5_user_ioctl_cmds.h>
+#include <rdma/mlx5_user_ioctl_verbs.h>
 #include <string.h>
 
 /* --- device ------------------------------------------------------------------------------- */
@@ -111,6 +112,20 @@ int cxemu_method_query_port(struct cxemu_bundle *b)
         return -EINVAL;
     fill_port(b->ctx, &resp.legacy_resp);
     return cxemu_bundle_out(b, UVERBS_ATTR_QUERY_PORT_RESP, &resp, sizeof(resp));
+}
+
+/* mlx5dv_query_port; kernel std_types.c: there is something to tell in switchdev mode alone. */
+int cxemu_method_query_vport(struct cxemu_bundle *b)
+{
+    const struct mlx5_ib_uapi_query_port resp = {0};
+    uint32_t port = 0;
+
+    int err = cxemu_bundle_in(b, MLX5_IB_ATTR_QUERY_PORT_PORT_NUM, &port, sizeof(port));
+    if (err)
+        return err;
+    if (port != 1)
+        return -EINVAL;
+    return cxemu_bundle_out(b, MLX5_IB_ATTR_QUERY_PORT, &resp, sizeof(resp));
 }
 
 /* RoCE is off: the GID table is empty. */

@@ -52,6 +52,9 @@ static void on_error(void *cookie, enum cxemu_event event)
 
 static int check_type(const struct cxemu_dev *dev, const struct request *r)
 {
+    /* Kernel process_create_flags takes the first one from any queue pair of a device that blocks
+     * multicast loopback; it ends in the context of a queue pair, which a raw packet one has not.
+     */
     const uint32_t known = IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK |
                            IB_UVERBS_QP_CREATE_SCATTER_FCS | IB_UVERBS_QP_CREATE_CVLAN_STRIPPING |
                            IB_UVERBS_QP_CREATE_PCI_WRITE_END_PADDING |
@@ -80,8 +83,6 @@ static int check_type(const struct cxemu_dev *dev, const struct request *r)
     if (r->flags & IB_UVERBS_QP_CREATE_CVLAN_STRIPPING &&
         !cxemu_caps_have(dev->caps, CXEMU_CAP_VLAN_STRIP))
         return -EOPNOTSUPP;
-    if (r->flags & IB_UVERBS_QP_CREATE_BLOCK_MULTICAST_LOOPBACK)
-        return cxemu_missing("IBV_QP_CREATE_BLOCK_SELF_MCAST_LB", EOPNOTSUPP);
     if (r->has_source_qpn)
         return cxemu_missing("IBV_QP_CREATE_SOURCE_QPN", EOPNOTSUPP);
     if (r->has_srq) /* there is none that the handle could name */

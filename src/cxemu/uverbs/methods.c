@@ -15,6 +15,7 @@
 #include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/mlx5-abi.h>
 #include <rdma/mlx5_user_ioctl_cmds.h>
+#include <rdma/mlx5_user_ioctl_verbs.h>
 
 #define IN(i, must, lo, hi)                                                                   \
     {                                                                                         \
@@ -49,6 +50,13 @@ static specs invoke_write[] = {
 static specs query_port[] = {
     IN(UVERBS_ATTR_QUERY_PORT_PORT_NUM, true, 1, 8),
     OUT(UVERBS_ATTR_QUERY_PORT_RESP, true, sizeof(struct ib_uverbs_query_port_resp), UINT16_MAX),
+    END,
+};
+static specs query_vport[] = {
+    IN(MLX5_IB_ATTR_QUERY_PORT_PORT_NUM, true, 4, 4),
+    OUT(MLX5_IB_ATTR_QUERY_PORT, true,
+        offsetof(struct mlx5_ib_uapi_query_port, reg_c0) + sizeof(struct mlx5_ib_uapi_reg),
+        UINT16_MAX),
     END,
 };
 static specs get_context[] = {
@@ -262,7 +270,7 @@ static const struct cxemu_method methods[] = {
     HAVE(UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_GID_ENTRY, query_gid_entry,
          cxemu_method_query_gid_entry),
     LACK(UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INFO_HANDLES, EOPNOTSUPP),
-    LACK(UVERBS_OBJECT_DEVICE, MLX5_IB_METHOD_QUERY_PORT, EOPNOTSUPP),
+    HAVE(UVERBS_OBJECT_DEVICE, MLX5_IB_METHOD_QUERY_PORT, query_vport, cxemu_method_query_vport),
     HAVE(UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, async_alloc,
          cxemu_method_async_alloc),
     HAVE(UVERBS_OBJECT_PD, UVERBS_METHOD_PD_DESTROY, pd_destroy, cxemu_method_pd_destroy),
