@@ -52,16 +52,16 @@ bool cxemu_spec_number(const char *text, uint64_t max, uint64_t *out)
 
 bool cxemu_spec_mac(const char *text, struct rs_mac *out)
 {
-    unsigned b[6];
-    int used = 0;
+    struct rs_mac mac;
 
-    /* NOLINTNEXTLINE(cert-err34-c): two hexadecimal digits cannot overflow */
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-               &used) != 6 ||
-        text[used])
-        return false;
-    for (int i = 0; i < 6; i++)
-        out->bytes[i] = (uint8_t)b[i];
+    for (int i = 0; i < 6; i++) {
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
+        if (digits < 1 || digits > 2 || text[digits] != (i < 5 ? ':' : 0))
+            return false;
+        mac.bytes[i] = (uint8_t)strtoul(text, NULL, 16);
+        text += digits + 1;
+    }
+    *out = mac;
     return true;
 }
 
@@ -136,8 +136,14 @@ static const struct cxemu_spec_key own_keys[] = {
 static const struct cxemu_spec_key *const tables[] = {own_keys, cxemu_spec_card_keys,
                                                       cxemu_spec_wire_keys, cxemu_spec_fault_keys};
 
-#define TABLES   (sizeof(tables) / sizeof(tables[0]))
-#define KEYS_MAX 128 /* of all tables */
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
+/* The pairs of one description, cut apart. */
+struct pairs {
+    char text[TEXT_MAX];
+    const char *given[TEXT_MAX / 2]; /* keys, within text: "=," is the shortest pair */
+    size_t count;
+};
 
 static int fail_unknown(const char *name, const struct cxemu_spec_error *e)
 {
@@ -153,44 +159,50 @@ static int fail_unknown(const char *name, const struct cxemu_spec_error *e)
     return cxemu_spec_fail(e, "unknown key '%s'; known: %s", name, known);
 }
 
-static int take_pair(struct cxemu_spec *spec, char *pair, bool seen[KEYS_MAX],
+static int take_pair(struct cxemu_spec *spec, const char *name, const char *value,
                      const struct cxemu_spec_error *e)
 {
-    char *value = strchr(pair, '=');
-    size_t n = 0;
-    int rc;
-
-    if (!value)
-        return cxemu_spec_fail(e, "'%s' is not key=value", pair);
-    *value++ = 0;
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct cxemu_spec_key *key = tables[t]; key->name && n < KEYS_MAX; key++, n++) {
-            if (strcmp(key->name, pair) != 0)
-                continue;
-            if (seen[n])
-                return cxemu_spec_fail(e, "%s= is given twice", pair);
-            seen[n] = true;
-            return key->take(spec, value, e);
-        }
-    }
-    rc = cxemu_spec_take_impair(spec, pair, value, e);
-    return rc == -ENOENT ? fail_unknown(pair, e) : rc;
+    for (size_t t = 0; t < TABLES; t++)
+        for (const struct cxemu_spec_key *key = tables[t]; key->name; key++)
+            if (strcmp(key->name, name) == 0)
+                return key->take(spec, value, e);
+    int rc = cxemu_spec_take_impair(spec, name, value, e);
+    return rc == -ENOENT ? fail_unknown(name, e) : rc;
 }
 
-static int take_pairs(struct cxemu_spec *spec, const char *text, bool seen[KEYS_MAX],
-                      const struct cxemu_spec_error *e)
+/* Notes the key, and gives the value behind it. */
+static int cut_pair(struct pairs *pairs, char *pair, const char **value,
+                    const struct cxemu_spec_error *e)
 {
-    char copy[TEXT_MAX];
-    char *rest = copy, *pair;
+    char *equals = strchr(pair, '=');
 
-    if (strlen(text) >= sizeof(copy))
+    if (!equals)
+        return cxemu_spec_fail(e, "'%s' is not key=value", pair);
+    *equals = 0;
+    for (size_t i = 0; i < pairs->count; i++)
+        if (strcmp(pairs->given[i], pair) == 0)
+            return cxemu_spec_fail(e, "%s= is given twice", pair);
+    pairs->given[pairs->count++] = pair;
+    *value = equals + 1;
+    return 0;
+}
+
+static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cxemu_spec_error *e)
+{
+    struct pairs pairs = {.count = 0};
+    char *rest = pairs.text, *pair;
+    const char *value;
+
+    if (strlen(text) >= sizeof(pairs.text))
         return cxemu_spec_fail(e, "the description of a NIC is longer than %zu characters",
-                               sizeof(copy) - 1);
-    strcpy(copy, text);
+                               sizeof(pairs.text) - 1);
+    strcpy(pairs.text, text);
     while ((pair = strsep(&rest, ","))) {
         if (!*pair && !*text)
             break; /* "" is a NIC of defaults */
-        int rc = take_pair(spec, pair, seen, e);
+        int rc = cut_pair(&pairs, pair, &value, e);
+        if (!rc)
+            rc = take_pair(spec, pair, value, e);
         if (rc)
             return rc;
     }
@@ -200,12 +212,11 @@ static int take_pairs(struct cxemu_spec *spec, const char *text, bool seen[KEYS_
 int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
 {
     const struct cxemu_spec_error e = {err, err_len};
-    bool seen[KEYS_MAX] = {false};
 
     *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
     cxemu_impair_config_init(&out->impair);
     cxemu_spec_wire_defaults(out);
-    return take_pairs(out, text, seen, &e);
+    return take_pairs(out, text, &e);
 }
 
 static bool is_vport_key(const char *name, size_t len)
@@ -222,7 +233,6 @@ int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxe
                            char *err, size_t err_len)
 {
     const struct cxemu_spec_error e = {err, err_len};
-    bool seen[KEYS_MAX] = {false};
 
     for (const char *key = text; key; key = strchr(key, ',') ? strchr(key, ',') + 1 : NULL)
         if (!is_vport_key(key, strcspn(key, "=,")))
@@ -231,7 +241,7 @@ int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxe
                                    "spoofchk, max_rate, vf_link",
                                    (int)strcspn(key, "=,"), key);
     *spec = (struct cxemu_spec){.vport = *attr, .mac = attr->mac};
-    int rc = take_pairs(spec, text, seen, &e);
+    int rc = take_pairs(spec, text, &e);
     if (rc)
         return rc;
     *attr = spec->vport;

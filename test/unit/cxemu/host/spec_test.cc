@@ -103,6 +103,64 @@ TEST(Spec, TakesEveryKey)
     EXPECT_EQ(s.impair.way[CXEMU_WAY_RX].loss_ppb, 10000000u);
 }
 
+TEST(Spec, TakesWires)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("wire=shm:lab,shm_ports=12,shm_mode=0600", &s), 0);
+    EXPECT_EQ(s.wire, CXEMU_WIRE_SHM);
+    EXPECT_STREQ(s.wire_name, "lab");
+    EXPECT_EQ(s.shm_ports, 12u);
+    EXPECT_EQ(s.shm_mode, 0600);
+    ASSERT_EQ(parse("wire=pcap:/tmp/in.pcap,replay_speed=250%,replay_loops=3,replay_wait=20ms,"
+                    "record=out.pcap",
+                    &s),
+              0);
+    EXPECT_EQ(s.wire, CXEMU_WIRE_PCAP);
+    EXPECT_STREQ(s.wire_name, "/tmp/in.pcap");
+    EXPECT_EQ(s.replay_percent, 250u);
+    EXPECT_EQ(s.replay_loops, 3u);
+    EXPECT_EQ(s.replay_wait_ns, 20000000u);
+    EXPECT_STREQ(s.record, "out.pcap");
+    ASSERT_EQ(parse("replay_speed=max,replay_loops=forever", &s), 0);
+    EXPECT_EQ(s.replay_percent, 0u);
+    EXPECT_EQ(s.replay_loops, 0u);
+    ASSERT_EQ(parse("", &s), 0);
+    EXPECT_EQ(s.replay_percent, 100u);
+    EXPECT_EQ(s.replay_loops, 1u);
+    ASSERT_EQ(parse("wire=tap:t0", &s), 0);
+    EXPECT_EQ(s.wire, CXEMU_WIRE_TAP);
+    ASSERT_EQ(parse("wire=xdp:veth1", &s), 0);
+    EXPECT_EQ(s.wire, CXEMU_WIRE_XDP);
+    EXPECT_STREQ(s.wire_name, "veth1");
+}
+
+/* A key for both directions and one for a single direction stand side by side: the later counts. */
+TEST(Spec, TakesImpairments)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("rate=10Mbit,delay=5ms,tx_delay=1ms,dup=1%,path_mtu=1400,loss_every=9,seed=4", &s),
+              0);
+    for (int way : {CXEMU_WAY_TX, CXEMU_WAY_RX}) {
+        EXPECT_EQ(s.impair.way[way].rate_bps, 10000000u);
+        EXPECT_EQ(s.impair.way[way].dup_ppb, 10000000u);
+        EXPECT_EQ(s.impair.way[way].path_mtu_bytes, 1400u);
+        EXPECT_EQ(s.impair.way[way].loss_every, 9u);
+    }
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_TX].delay_ns, 1000000u);
+    EXPECT_EQ(s.impair.way[CXEMU_WAY_RX].delay_ns, 5000000u);
+    EXPECT_EQ(s.impair.seed, 4u);
+}
+
+TEST(Spec, TakesFaults)
+{
+    cxemu_spec s;
+
+    ASSERT_EQ(parse("fault=create:errno=ENOMEM+port-down", &s), 0);
+    EXPECT_STREQ(s.fault, "create:errno=ENOMEM+port-down");
+}
+
 /* Each error names what was wrong. */
 TEST(Spec, RefusesByName)
 {
@@ -152,6 +210,54 @@ TEST(Spec, RefusesByName)
         {"seed=x", "seed=x"},
         {"seed=18446744073709551616", "18446744073709551616"},
         {"mtu=1500,mtu=1500", "twice"},
+        {"loss=1%,loss=1%", "loss= is given twice"},
+        {"tx_delay=1ms,delay=2ms,tx_delay=3ms", "tx_delay= is given twice"},
+        {"seed=1,seed=2", "seed= is given twice"},
+        {"fault=cqe:count=1,fault=", "fault="},
+        {"=1", "unknown key ''"},
+        {"mac= 2:00:00:00:00:01", "not a MAC"},
+        {"mac=02:00:00:00:00:-1", "not a MAC"},
+        {"mac=02:00:00:00:00:0x1", "not a MAC"},
+        {"mac=02:00:00:00:00:", "not a MAC"},
+        {"mac=002:00:00:00:00:01", "not a MAC"},
+        {"wire=shm:", "shm:"},
+        {"wire=shm:a/b", "a/b"},
+        {"wire=tap:", "tap:"},
+        {"wire=tap:interface-too-long", "interface-too-long"},
+        {"wire=xdp:", "xdp:"},
+        {"wire=xdp:a/b", "a/b"},
+        {"wire=pcap:", "pcap:"},
+        {"wire=", "unknown wire"},
+        {"shm_ports=1", "shm_ports=1"},
+        {"shm_ports=100000", "100000"},
+        {"shm_ports=", "shm_ports="},
+        {"shm_mode=66", "66"},
+        {"shm_mode=0777", "0777"},
+        {"shm_mode=0999", "0999"},
+        {"record=", "record="},
+        {"replay_speed=0%", "0%"},
+        {"replay_speed=100", "100"},
+        {"replay_speed=%", "%"},
+        {"replay_speed=1000001%", "1000001%"},
+        {"replay_loops=0", "replay_loops=0"},
+        {"replay_loops=4294967296", "4294967296"},
+        {"replay_loops=always", "always"},
+        {"replay_wait=5", "unit"},
+        {"replay_wait=-1s", "-1s"},
+        {"replay_wait=", "replay_wait="},
+        {"model=", "model="},
+        {"vfs=-1", "-1"},
+        {"vfs=", "vfs="},
+        {"vlan=", "vlan="},
+        {"vlan=0x5", "0x5"},
+        {"spoofchk=", "spoofchk="},
+        {"max_rate=1000001", "1000001"},
+        {"vf_link=", "vf_link="},
+        {"fault=", "fault="},
+        {"fault=melt", "melt"},
+        {"rate=fast", "rate=fast"},
+        {"delay=5", "delay=5"},
+        {"jitter=1parsec", "jitter=1parsec"},
         {"wire=none,", "key=value"},
         {",", "key=value"},
     };
