@@ -50,6 +50,16 @@ bool cxemu_spec_number(const char *text, uint64_t max, uint64_t *out)
     return true;
 }
 
+bool cxemu_spec_mode(const char *text, uint16_t *out)
+{
+    size_t digits = strspn(text, "01234567");
+
+    if (digits < 1 || digits > 4 || text[digits] || strtoul(text, NULL, 8) & ~(unsigned)MODE_ALL)
+        return false;
+    *out = (uint16_t)strtoul(text, NULL, 8);
+    return true;
+}
+
 bool cxemu_spec_mac(const char *text, struct rs_mac *out)
 {
     struct rs_mac mac;
@@ -119,12 +129,9 @@ static int take_max_qp(struct cxemu_spec *spec, const char *value, const struct 
 
 static int take_mode(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
 {
-    size_t digits = strspn(value, "01234567");
-
-    if (digits < 1 || digits > 4 || value[digits] || strtoul(value, NULL, 8) > MODE_ALL)
+    if (!cxemu_spec_mode(value, &spec->mode))
         return cxemu_spec_fail(
             e, "mode=%s: a device node's permissions are octal, like 0600, at most 0666", value);
-    spec->mode = (uint16_t)strtoul(value, NULL, 8);
     return 0;
 }
 

@@ -43,6 +43,8 @@ __attribute__((format(printf, 2, 3))) int cxemu_spec_fail(const struct cxemu_spe
 RS_MUST_USE bool cxemu_spec_is_name(const char *value, size_t max);
 /* The whole text a decimal number of at most max. */
 RS_MUST_USE bool cxemu_spec_number(const char *text, uint64_t max, uint64_t *out);
+/* Permissions in octal, without execution. */
+RS_MUST_USE bool cxemu_spec_mode(const char *text, uint16_t *out);
 RS_MUST_USE bool cxemu_spec_mac(const char *text, struct rs_mac *out);
 
 #ifdef __cplusplus

@@ -7,7 +7,6 @@
 #include "cxemu/wires/units.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What stands behind the colon of wire=. */
@@ -77,12 +76,9 @@ static int take_shm_ports(struct cxemu_spec *spec, const char *value,
 static int take_shm_mode(struct cxemu_spec *spec, const char *value,
                          const struct cxemu_spec_error *e)
 {
-    size_t digits = strspn(value, "01234567");
-
-    if (digits < 3 || digits > 4 || value[digits] || strtoul(value, NULL, 8) > 0666)
+    if (strlen(value) < 3 || !cxemu_spec_mode(value, &spec->shm_mode))
         return cxemu_spec_fail(
             e, "shm_mode=%s: a switch's permissions are octal, like 0660, at most 0666", value);
-    spec->shm_mode = (uint16_t)strtoul(value, NULL, 8);
     return 0;
 }
 

@@ -173,6 +173,8 @@ TEST(Spec, RefusesByName)
         {"mode=999", "999"},
         {"mode=0777", "0777"},
         {"mode=", "mode="},
+        {"mode=0123", "0123"},
+        {"shm_mode=0611", "0611"},
         {"speed=100", "'speed'; known: name, netdev"},
         {"wire=tcp:x", "tcp:x"},
         {"wire=mem:", "mem:"},
