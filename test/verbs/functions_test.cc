@@ -222,6 +222,22 @@ TEST_F(Functions, CountersInSysfsAreLive)
     EXPECT_EQ(read_line(dir + "hw_counters/out_of_buffer"), "1");
 }
 
+/* Also when nobody removed it, but a fault did. */
+TEST(Vfs, GoWithACardThatIsUnplugged)
+{
+    char err[256];
+
+    add("name=many,vfs=2");
+    ASSERT_GT(cxemu_fault("many", "remove", err, sizeof(err)), 0) << err;
+    for (int i = 0; i < 10; i++)
+        cxemu_pump(64);
+    EXPECT_EQ(open_device("many"), nullptr);
+    EXPECT_EQ(open_device("manyv0"), nullptr);
+    EXPECT_EQ(cxemu_nic_remove("manyv1"), -ENOENT);
+    add("name=many,vfs=2"); /* the names are free */
+    EXPECT_EQ(cxemu_nic_remove("many"), 0);
+}
+
 TEST(Vfs, AreMadeAndGoWithTheirCard)
 {
     char err[256];

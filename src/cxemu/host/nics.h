@@ -48,8 +48,9 @@ void cxemu_nics_remove_all(void);
  * in the child, for good. */
 void cxemu_detach(void);
 bool cxemu_is_detached(void);
-/* Around fork(), so that the child does not inherit the list in the middle of a change. */
-void cxemu_nics_fork_lock(void);
-void cxemu_nics_fork_unlock(void);
+/* Of the list: around what goes over it, and around fork(), so that the child does not inherit it
+ * in the middle of a change. */
+void cxemu_nics_lock(void);
+void cxemu_nics_unlock(void);
 
 #endif

@@ -6,7 +6,6 @@
 #include "cxemu/uverbs/limits.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +14,6 @@
 #define MTU_MAX  9000
 #define MODE_ALL 0666 /* as udev makes these nodes */
 #define TEXT_MAX 512
-
-int cxemu_spec_fail(const struct cxemu_spec_error *e, const char *fmt, ...)
-{
-    va_list args;
-
-    if (e->text && e->len) {
-        va_start(args, fmt);
-        vsnprintf(e->text, e->len, fmt, args);
-        va_end(args);
-    }
-    return -EINVAL;
-}
 
 bool cxemu_spec_is_name(const char *value, size_t max)
 {
@@ -75,7 +62,7 @@ bool cxemu_spec_mac(const char *text, struct rs_mac *out)
     return true;
 }
 
-static int take_name(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_name(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!cxemu_spec_is_name(value, sizeof(spec->name)))
         return cxemu_spec_fail(
@@ -85,7 +72,7 @@ static int take_name(struct cxemu_spec *spec, const char *value, const struct cx
     return 0;
 }
 
-static int take_netdev(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_netdev(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!cxemu_spec_is_name(value, sizeof(spec->netdev)))
         return cxemu_spec_fail(e, "netdev=%s: an interface name is 1 to %zu characters", value,
@@ -94,7 +81,7 @@ static int take_netdev(struct cxemu_spec *spec, const char *value, const struct 
     return 0;
 }
 
-static int take_mac(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_mac(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     static const struct rs_mac zero;
 
@@ -107,7 +94,7 @@ static int take_mac(struct cxemu_spec *spec, const char *value, const struct cxe
     return 0;
 }
 
-static int take_mtu(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_mtu(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     uint64_t mtu;
 
@@ -117,7 +104,7 @@ static int take_mtu(struct cxemu_spec *spec, const char *value, const struct cxe
     return 0;
 }
 
-static int take_max_qp(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_max_qp(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     uint64_t n;
 
@@ -127,7 +114,7 @@ static int take_max_qp(struct cxemu_spec *spec, const char *value, const struct 
     return 0;
 }
 
-static int take_mode(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_mode(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!cxemu_spec_mode(value, &spec->mode))
         return cxemu_spec_fail(
@@ -152,7 +139,7 @@ struct pairs {
     size_t count;
 };
 
-static int fail_unknown(const char *name, const struct cxemu_spec_error *e)
+static int fail_unknown(const char *name, const struct cxemu_error_text *e)
 {
     char known[700] = "";
 
@@ -167,7 +154,7 @@ static int fail_unknown(const char *name, const struct cxemu_spec_error *e)
 }
 
 static int take_pair(struct cxemu_spec *spec, const char *name, const char *value,
-                     const struct cxemu_spec_error *e)
+                     const struct cxemu_error_text *e)
 {
     for (size_t t = 0; t < TABLES; t++)
         for (const struct cxemu_spec_key *key = tables[t]; key->name; key++)
@@ -179,7 +166,7 @@ static int take_pair(struct cxemu_spec *spec, const char *name, const char *valu
 
 /* Notes the key, and gives the value behind it. */
 static int cut_pair(struct pairs *pairs, char *pair, const char **value,
-                    const struct cxemu_spec_error *e)
+                    const struct cxemu_error_text *e)
 {
     char *equals = strchr(pair, '=');
 
@@ -194,7 +181,7 @@ static int cut_pair(struct pairs *pairs, char *pair, const char **value,
     return 0;
 }
 
-static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cxemu_spec_error *e)
+static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cxemu_error_text *e)
 {
     struct pairs pairs = {.count = 0};
     char *rest = pairs.text, *pair;
@@ -218,7 +205,7 @@ static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cx
 
 int cxemu_spec_parse(const char *text, struct cxemu_spec *out, char *err, size_t err_len)
 {
-    const struct cxemu_spec_error e = {err, err_len};
+    const struct cxemu_error_text e = {err, err_len};
 
     *out = (struct cxemu_spec){.mtu_bytes = 1500, .mode = MODE_ALL, .model = cxemu_model_default()};
     cxemu_impair_config_init(&out->impair);
@@ -239,7 +226,7 @@ static bool is_vport_key(const char *name, size_t len)
 int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxemu_vport_attr *attr,
                            char *err, size_t err_len)
 {
-    const struct cxemu_spec_error e = {err, err_len};
+    const struct cxemu_error_text e = {err, err_len};
 
     for (const char *key = text; key; key = strchr(key, ',') ? strchr(key, ',') + 1 : NULL)
         if (!is_vport_key(key, strcspn(key, "=,")))

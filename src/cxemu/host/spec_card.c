@@ -10,7 +10,7 @@
 #define VLAN_MAX      4094
 #define RATE_MAX_MBIT 1000000
 
-static int take_model(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_model(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     const struct cxemu_model *model = cxemu_model_find(value);
 
@@ -21,7 +21,7 @@ static int take_model(struct cxemu_spec *spec, const char *value, const struct c
     return 0;
 }
 
-static int take_off(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_off(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     char known[400] = "";
     const char *bad;
@@ -36,7 +36,7 @@ static int take_off(struct cxemu_spec *spec, const char *value, const struct cxe
                            bad, known);
 }
 
-static int take_card(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_card(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!cxemu_spec_is_name(value, sizeof(spec->card)))
         return cxemu_spec_fail(e, "card=%s: a name for the card that several ports are on", value);
@@ -44,7 +44,7 @@ static int take_card(struct cxemu_spec *spec, const char *value, const struct cx
     return 0;
 }
 
-static int take_pf(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_pf(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!cxemu_spec_is_name(value, sizeof(spec->pf)))
         return cxemu_spec_fail(e, "pf=%s: the name of the NIC that this is a virtual function of",
@@ -53,7 +53,7 @@ static int take_pf(struct cxemu_spec *spec, const char *value, const struct cxem
     return 0;
 }
 
-static int take_vfs(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_vfs(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     uint64_t n;
 
@@ -63,7 +63,7 @@ static int take_vfs(struct cxemu_spec *spec, const char *value, const struct cxe
     return 0;
 }
 
-static int take_vlan(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_vlan(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     uint64_t n;
 
@@ -74,7 +74,7 @@ static int take_vlan(struct cxemu_spec *spec, const char *value, const struct cx
 }
 
 static int take_spoofchk(struct cxemu_spec *spec, const char *value,
-                         const struct cxemu_spec_error *e)
+                         const struct cxemu_error_text *e)
 {
     if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
         return cxemu_spec_fail(e, "spoofchk=%s: on or off", value);
@@ -83,7 +83,7 @@ static int take_spoofchk(struct cxemu_spec *spec, const char *value,
 }
 
 static int take_max_rate(struct cxemu_spec *spec, const char *value,
-                         const struct cxemu_spec_error *e)
+                         const struct cxemu_error_text *e)
 {
     uint64_t mbit;
 
@@ -94,7 +94,7 @@ static int take_max_rate(struct cxemu_spec *spec, const char *value,
     return 0;
 }
 
-static int take_link(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_link(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (strcmp(value, "auto") == 0)
         spec->vport.link = CXEMU_VPORT_AUTO;

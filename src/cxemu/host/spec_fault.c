@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static int take_fault(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_fault(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     char copy[CXEMU_SPEC_FAULT_MAX], why[256];
     struct cxemu_fault_spec fault;

@@ -6,21 +6,17 @@
 #ifndef CXEMU_HOST_SPEC_KEY_H
 #define CXEMU_HOST_SPEC_KEY_H
 
+#include "cxemu/host/error_text.h"
 #include "cxemu/host/spec.h"
+#include <errno.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Where to put the sentence about what is wrong; text may be NULL. */
-struct cxemu_spec_error {
-    char *text;
-    size_t len;
-};
-
 /* Takes the value whole or not at all; what is wrong by cxemu_spec_fail. */
 typedef int (*cxemu_spec_take_fn)(struct cxemu_spec *spec, const char *value,
-                                  const struct cxemu_spec_error *e);
+                                  const struct cxemu_error_text *e);
 
 struct cxemu_spec_key {
     const char *name;
@@ -34,11 +30,10 @@ extern const struct cxemu_spec_key cxemu_spec_fault_keys[]; /* spec_fault.c */
 void cxemu_spec_wire_defaults(struct cxemu_spec *spec); /* spec_wire.c */
 /* Keys of impairments, each also with tx_ or rx_ before it (spec_wire.c). -ENOENT: none of them. */
 RS_MUST_USE int cxemu_spec_take_impair(struct cxemu_spec *spec, const char *key, const char *value,
-                                       const struct cxemu_spec_error *e);
+                                       const struct cxemu_error_text *e);
 
 /* -EINVAL, and the sentence. */
-__attribute__((format(printf, 2, 3))) int cxemu_spec_fail(const struct cxemu_spec_error *e,
-                                                          const char *fmt, ...);
+#define cxemu_spec_fail(e, ...) cxemu_error_say(e, -EINVAL, __VA_ARGS__)
 /* 1 to max - 1 letters, digits, '_', '-' or '.'. */
 RS_MUST_USE bool cxemu_spec_is_name(const char *value, size_t max);
 /* The whole text a decimal number of at most max. */

@@ -39,7 +39,7 @@ static bool is_good_name(enum name_kind kind, const char *value)
     }
 }
 
-static int take_wire(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_wire(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (strcmp(value, "none") == 0) {
         spec->wire = CXEMU_WIRE_NONE;
@@ -62,7 +62,7 @@ static int take_wire(struct cxemu_spec *spec, const char *value, const struct cx
 }
 
 static int take_shm_ports(struct cxemu_spec *spec, const char *value,
-                          const struct cxemu_spec_error *e)
+                          const struct cxemu_error_text *e)
 {
     uint64_t n;
 
@@ -74,7 +74,7 @@ static int take_shm_ports(struct cxemu_spec *spec, const char *value,
 }
 
 static int take_shm_mode(struct cxemu_spec *spec, const char *value,
-                         const struct cxemu_spec_error *e)
+                         const struct cxemu_error_text *e)
 {
     if (strlen(value) < 3 || !cxemu_spec_mode(value, &spec->shm_mode))
         return cxemu_spec_fail(
@@ -82,7 +82,7 @@ static int take_shm_mode(struct cxemu_spec *spec, const char *value,
     return 0;
 }
 
-static int take_record(struct cxemu_spec *spec, const char *value, const struct cxemu_spec_error *e)
+static int take_record(struct cxemu_spec *spec, const char *value, const struct cxemu_error_text *e)
 {
     if (!is_good_name(A_FILE, value))
         return cxemu_spec_fail(e, "record=%s: name the file to write, as in record=out.pcap",
@@ -92,7 +92,7 @@ static int take_record(struct cxemu_spec *spec, const char *value, const struct 
 }
 
 static int take_replay_speed(struct cxemu_spec *spec, const char *value,
-                             const struct cxemu_spec_error *e)
+                             const struct cxemu_error_text *e)
 {
     uint64_t n = 0;
     size_t len = strlen(value);
@@ -113,7 +113,7 @@ static int take_replay_speed(struct cxemu_spec *spec, const char *value,
 }
 
 static int take_replay_loops(struct cxemu_spec *spec, const char *value,
-                             const struct cxemu_spec_error *e)
+                             const struct cxemu_error_text *e)
 {
     uint64_t n = 0;
 
@@ -124,7 +124,7 @@ static int take_replay_loops(struct cxemu_spec *spec, const char *value,
 }
 
 static int take_replay_wait(struct cxemu_spec *spec, const char *value,
-                            const struct cxemu_spec_error *e)
+                            const struct cxemu_error_text *e)
 {
     if (!cxemu_units_duration(value, &spec->replay_wait_ns))
         return cxemu_spec_fail(e, "replay_wait=%s: a time has a unit, like 500ms or 2s", value);
@@ -138,7 +138,7 @@ void cxemu_spec_wire_defaults(struct cxemu_spec *spec)
 }
 
 int cxemu_spec_take_impair(struct cxemu_spec *spec, const char *key, const char *value,
-                           const struct cxemu_spec_error *e)
+                           const struct cxemu_error_text *e)
 {
     int rc = cxemu_impair_config_set(&spec->impair, key, value, e->text, e->len);
 

@@ -2,6 +2,7 @@
 /* See wires.h. */
 #include "cxemu/host/wires.h"
 
+#include "cxemu/host/error_text.h"
 #include "cxemu/host/tap.h"
 #include "cxemu/wires/wire_impair.h"
 #include "cxemu/wires/wire_mem.h"
@@ -14,16 +15,10 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct error {
-    char *text;
-    size_t len;
-};
 
 /* The second end of a memory wire, until its NIC comes. */
 struct loose_end {
@@ -34,26 +29,14 @@ struct loose_end {
 
 static struct loose_end *loose_ends;
 
-__attribute__((format(printf, 3, 4))) static int fail(const struct error *e, int err,
-                                                      const char *fmt, ...)
-{
-    va_list args;
-
-    if (e->text && e->len) {
-        va_start(args, fmt);
-        vsnprintf(e->text, e->len, fmt, args);
-        va_end(args);
-    }
-    return err;
-}
-
-static int take_mem_end(const char *name, struct cxemu_wire **out, const struct error *e)
+static int take_mem_end(const char *name, struct cxemu_wire **out, const struct cxemu_error_text *e)
 {
     for (struct loose_end *end = loose_ends; end; end = end->next) {
         if (strcmp(end->name, name) != 0)
             continue;
         if (!end->wire)
-            return fail(e, -EBUSY, "wire=mem:%s: both ends of this wire have a NIC already", name);
+            return cxemu_error_say(e, -EBUSY,
+                                   "wire=mem:%s: both ends of this wire have a NIC already", name);
         *out = end->wire;
         end->wire = NULL;
         return 0;
@@ -72,19 +55,21 @@ static int take_mem_end(const char *name, struct cxemu_wire **out, const struct 
     return 0;
 }
 
-static int open_packet(const char *ifname, struct cxemu_wire **out, const struct error *e)
+static int open_packet(const char *ifname, struct cxemu_wire **out,
+                       const struct cxemu_error_text *e)
 {
     int err = cxemu_wire_packet_create(ifname, out);
 
     if (err == -ENODEV)
-        return fail(e, err, "wire=packet:%s: no such interface in this network namespace", ifname);
+        return cxemu_error_say(
+            e, err, "wire=packet:%s: no such interface in this network namespace", ifname);
     if (err == -EPERM)
-        return fail(e, err, "wire=packet:%s: needs CAP_NET_RAW; run as root", ifname);
+        return cxemu_error_say(e, err, "wire=packet:%s: needs CAP_NET_RAW; run as root", ifname);
     return err;
 }
 
 static int open_shm(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
-                    struct cxemu_wire **out, const struct error *e)
+                    struct cxemu_wire **out, const struct cxemu_error_text *e)
 {
     const struct cxemu_wire_shm_attr attr = {
         .name = spec->wire_name, .ports = spec->shm_ports, .mode = spec->shm_mode, .clock = *clock};
@@ -93,78 +78,87 @@ static int open_shm(const struct cxemu_spec *spec, const struct cxemu_clock *clo
 
     switch (err) {
     case -ENOSPC:
-        return fail(e, err,
-                    "wire=shm:%s: all ports of this switch are taken; make it with more: "
-                    "shm_ports=",
-                    name);
+        return cxemu_error_say(
+            e, err,
+            "wire=shm:%s: all ports of this switch are taken; make it with more: "
+            "shm_ports=",
+            name);
     case -EACCES:
-        return fail(e, err,
-                    "wire=shm:%s: /dev/shm/cxemu.%s is another user's; have it made with "
-                    "shm_mode=",
-                    name, name);
+        return cxemu_error_say(
+            e, err,
+            "wire=shm:%s: /dev/shm/cxemu.%s is another user's; have it made with "
+            "shm_mode=",
+            name, name);
     case -EINVAL:
-        return fail(e, err, "wire=shm:%s: /dev/shm/cxemu.%s is not a switch of this version", name,
-                    name);
+        return cxemu_error_say(
+            e, err, "wire=shm:%s: /dev/shm/cxemu.%s is not a switch of this version", name, name);
     case -ETIMEDOUT:
-        return fail(e, err, "wire=shm:%s: a process that is joining this switch does not go on",
-                    name);
+        return cxemu_error_say(
+            e, err, "wire=shm:%s: a process that is joining this switch does not go on", name);
     case -ENOMEM:
-        return fail(e, err, "wire=shm:%s: there is no room in /dev/shm", name);
+        return cxemu_error_say(e, err, "wire=shm:%s: there is no room in /dev/shm", name);
     default:
         return err;
     }
 }
 
-static int open_tap(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+static int open_tap(const struct cxemu_spec *spec, struct cxemu_wire **out,
+                    const struct cxemu_error_text *e)
 {
     const char *name = spec->wire_name;
     int fd = cxemu_tap_open(name, NULL, spec->mtu_bytes);
 
     if (fd == -EPERM)
-        return fail(e, fd, "wire=tap:%s: making a tap needs CAP_NET_ADMIN; run as root", name);
+        return cxemu_error_say(e, fd, "wire=tap:%s: making a tap needs CAP_NET_ADMIN; run as root",
+                               name);
     if (fd == -EBUSY || fd == -EINVAL)
-        return fail(e, fd,
-                    "wire=tap:%s: an interface of that name exists and is in use, or is no "
-                    "tap",
-                    name);
+        return cxemu_error_say(
+            e, fd,
+            "wire=tap:%s: an interface of that name exists and is in use, or is no "
+            "tap",
+            name);
     if (fd == -ENOENT || fd == -ENODEV)
-        return fail(e, fd, "wire=tap:%s: there is no /dev/net/tun; load the tun module", name);
+        return cxemu_error_say(e, fd, "wire=tap:%s: there is no /dev/net/tun; load the tun module",
+                               name);
     return fd < 0 ? fd : cxemu_wire_tap_create(fd, out);
 }
 
-static int open_xdp(const struct cxemu_spec *spec, struct cxemu_wire **out, const struct error *e)
+static int open_xdp(const struct cxemu_spec *spec, struct cxemu_wire **out,
+                    const struct cxemu_error_text *e)
 {
     const char *name = spec->wire_name;
     int err;
 
     if (spec->mtu_bytes > CXEMU_XDP_FRAME_MAX - CXEMU_L2_MAX)
-        return fail(e, -EINVAL,
-                    "wire=xdp:%s: carries an mtu= of at most %d; use wire=packet:", name,
-                    CXEMU_XDP_FRAME_MAX - CXEMU_L2_MAX);
+        return cxemu_error_say(e, -EINVAL,
+                               "wire=xdp:%s: carries an mtu= of at most %d; use wire=packet:", name,
+                               CXEMU_XDP_FRAME_MAX - CXEMU_L2_MAX);
     err = cxemu_wire_xdp_create(name, out);
     switch (err) {
     case 0:
         return 0;
     case -ENODEV:
-        return fail(e, err, "wire=xdp:%s: no such interface in this network namespace", name);
+        return cxemu_error_say(e, err, "wire=xdp:%s: no such interface in this network namespace",
+                               name);
     case -EPERM:
     case -EACCES:
-        return fail(e, err,
-                    "wire=xdp:%s: needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; run as root", name);
+        return cxemu_error_say(
+            e, err, "wire=xdp:%s: needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; run as root", name);
     case -EBUSY:
-        return fail(e, err, "wire=xdp:%s: there is an XDP program or socket on it already", name);
+        return cxemu_error_say(
+            e, err, "wire=xdp:%s: there is an XDP program or socket on it already", name);
     case -EAFNOSUPPORT:
     case -EOPNOTSUPP:
     case -ENOSYS:
-        return fail(e, err,
-                    "wire=xdp:%s: this kernel or interface has no AF_XDP; use wire=packet:", name);
+        return cxemu_error_say(
+            e, err, "wire=xdp:%s: this kernel or interface has no AF_XDP; use wire=packet:", name);
     default:
-        return fail(e, err, "wire=xdp:%s: %s", name, strerror(-err));
+        return cxemu_error_say(e, err, "wire=xdp:%s: %s", name, strerror(-err));
     }
 }
 
 static int open_pcap(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
-                     struct cxemu_wire **out, const struct error *e)
+                     struct cxemu_wire **out, const struct cxemu_error_text *e)
 {
     const struct cxemu_wire_pcap_attr attr = {.path = spec->wire_name,
                                               .speed_percent = spec->replay_percent,
@@ -174,19 +168,19 @@ static int open_pcap(const struct cxemu_spec *spec, const struct cxemu_clock *cl
     char why[256] = "";
     int err = cxemu_wire_pcap_create(&attr, out, why, sizeof(why));
 
-    return err ? fail(e, err, "wire=pcap:%s: %s", spec->wire_name, why) : 0;
+    return err ? cxemu_error_say(e, err, "wire=pcap:%s: %s", spec->wire_name, why) : 0;
 }
 
 static int record(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
-                  struct cxemu_wire **wire, const struct error *e)
+                  struct cxemu_wire **wire, const struct cxemu_error_text *e)
 {
     int err = cxemu_wire_record_create(*wire, clock, spec->record, wire);
 
-    return err ? fail(e, err, "record=%s: %s", spec->record, strerror(-err)) : 0;
+    return err ? cxemu_error_say(e, err, "record=%s: %s", spec->record, strerror(-err)) : 0;
 }
 
 static int open_wire(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
-                     struct cxemu_wire **out, const struct error *e)
+                     struct cxemu_wire **out, const struct cxemu_error_text *e)
 {
     switch (spec->wire) {
     case CXEMU_WIRE_MEM:
@@ -210,7 +204,7 @@ static int open_wire(const struct cxemu_spec *spec, const struct cxemu_clock *cl
 int cxemu_wires_make(const struct cxemu_spec *spec, const struct cxemu_clock *clock,
                      struct cxemu_wire **out, char *err, size_t err_len)
 {
-    const struct error e = {err, err_len};
+    const struct cxemu_error_text e = {err, err_len};
     struct cxemu_wire *wire = NULL;
     int rc = open_wire(spec, clock, &wire, &e);
 
@@ -227,13 +221,14 @@ int cxemu_wires_make(const struct cxemu_spec *spec, const struct cxemu_clock *cl
 
 int cxemu_wires_check(const struct cxemu_spec *spec, char *err, size_t err_len)
 {
-    const struct error e = {err, err_len};
+    const struct cxemu_error_text e = {err, err_len};
 
     if (spec->wire == CXEMU_WIRE_PACKET && !if_nametoindex(spec->wire_name))
-        return fail(&e, -ENODEV, "wire=packet:%s: no such interface in this network namespace",
-                    spec->wire_name);
+        return cxemu_error_say(&e, -ENODEV,
+                               "wire=packet:%s: no such interface in this network namespace",
+                               spec->wire_name);
     if (spec->wire == CXEMU_WIRE_PCAP && access(spec->wire_name, R_OK) < 0)
-        return fail(&e, -errno, "wire=pcap:%s: %s", spec->wire_name, strerror(errno));
+        return cxemu_error_say(&e, -errno, "wire=pcap:%s: %s", spec->wire_name, strerror(errno));
     return 0;
 }
 

@@ -230,20 +230,20 @@ static void tend(void)
 
 static void before_fork(void)
 {
-    cxemu_nics_fork_lock();
+    cxemu_nics_lock();
     pthread_mutex_lock(&lock);
 }
 
 static void after_fork_parent(void)
 {
     pthread_mutex_unlock(&lock);
-    cxemu_nics_fork_unlock();
+    cxemu_nics_unlock();
 }
 
 static void after_fork_child(void)
 {
     pthread_mutex_unlock(&lock);
-    cxemu_nics_fork_unlock();
+    cxemu_nics_unlock();
     if (cxemu_nics_count())
         cxemu_detach();
 }
