@@ -61,7 +61,7 @@ int cxemu_cq_create(struct cxemu_nic *nic, const struct cxemu_cq_attr *attr, str
     cxemu_nic_lock(nic);
     rc = cxemu_array_add(&nic->cqs, &nic->cq_count, &nic->cq_room, cq);
     if (!rc) {
-        cq->number = nic->next_number++;
+        cq->number = cxemu_nic_number(nic);
         cq->arm_seen = ARM_NONE;
         cxemu_space_get(attr->space);
         cxemu_bell_get(attr->bell);

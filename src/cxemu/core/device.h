@@ -123,8 +123,9 @@ struct cxemu_nic {
     struct cxemu_faults faults;  /* fault.c */
     cxemu_removed_fn on_removed; /* NULL: none */
     void *removed_cookie;
-    uint32_t next_number; /* QP, CQ numbers */
-    uint32_t next_qp;     /* which queue pair begins the pass: fairness */
+    uint32_t next_number; /* nic.c */
+    bool numbers_reused;
+    uint32_t next_qp; /* which queue pair begins the pass: fairness */
 
     struct cxemu_qp **qps;
     uint32_t qp_count, qp_room;
@@ -159,6 +160,8 @@ static inline uint64_t cxemu_nic_now(struct cxemu_nic *nic)
     return nic->now_ns;
 }
 uint64_t cxemu_nic_utc(struct cxemu_nic *nic); /* of the same moment */
+/* For a queue pair, CQ or receive queue: of 24 bits, and no other one's. */
+uint32_t cxemu_nic_number(struct cxemu_nic *nic);
 /* Appends to a pointer array that doubles (array: the address of the pointer to it); -ENOMEM. */
 RS_MUST_USE int cxemu_array_add(void *array, uint32_t *count, uint32_t *room, void *item);
 void cxemu_array_remove(void *array, uint32_t *count, const void *item);

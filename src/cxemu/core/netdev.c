@@ -111,6 +111,7 @@ int cxemu_netdev_pump(struct cxemu_netdev *netdev, struct cxemu_nic *nic, unsign
     unsigned done = 0;
 
     nic->tx_sqn = 0;
+    nic->loopback.sender = 0;
     while (done < budget) {
         if (!netdev->has_frame && !fetch(netdev, nic))
             break;

@@ -18,6 +18,7 @@
 
 enum {
     FIRST_NUMBER = 0x40, /* QP numbers 0 and 1 are special in InfiniBand */
+    NUMBER_END = 1 << 24,
     FIRST_ROOM = 16,
     YIELDS_MAX = 100,
     UTC_ASK_NS = 1000000,
@@ -108,6 +109,34 @@ uint64_t cxemu_nic_utc(struct cxemu_nic *nic)
 uint64_t cxemu_nic_host_ns(const struct cxemu_nic *nic)
 {
     return cxemu_clock_now(&nic->attr.clock);
+}
+
+static bool is_number_taken(const struct cxemu_nic *nic, uint32_t number)
+{
+    for (uint32_t i = 0; i < nic->qp_count; i++)
+        if (nic->qps[i]->sq_number == number)
+            return true;
+    for (uint32_t i = 0; i < nic->rq_count; i++)
+        if (nic->rqs[i]->number == number)
+            return true;
+    for (uint32_t i = 0; i < nic->cq_count; i++)
+        if (nic->cqs[i]->number == number)
+            return true;
+    return false;
+}
+
+uint32_t cxemu_nic_number(struct cxemu_nic *nic)
+{
+    uint32_t number;
+
+    do {
+        if (nic->next_number >= NUMBER_END) {
+            nic->next_number = FIRST_NUMBER;
+            nic->numbers_reused = true;
+        }
+        number = nic->next_number++;
+    } while (nic->numbers_reused && is_number_taken(nic, number));
+    return number;
 }
 
 static void tell(struct cxemu_nic *nic, enum cxemu_event event)
@@ -380,10 +409,8 @@ static int pump_queues(struct cxemu_nic *nic, unsigned budget)
     for (uint32_t i = 0, at = nic->next_qp; i < nic->qp_count; i++) {
         struct cxemu_qp *qp = nic->qps[at];
         at = at + 1 < nic->qp_count ? at + 1 : 0;
-        nic->loopback.sender = qp->attr.tir.td;
         moved += cxemu_sq_run(qp, budget);
     }
-    nic->loopback.sender = 0; /* the netdev's */
     for (uint32_t i = 0; nic->rqs_failed && i < nic->rq_count; i++)
         moved += cxemu_rq_flush(nic->rqs[i], budget);
     nic->next_qp++;
@@ -438,11 +465,13 @@ int cxemu_nic_poll_fds(struct cxemu_nic *nic, int *fds, int n)
     int count = 0;
     int fd;
 
+    cxemu_nic_lock(nic); /* the wire may be changed at any time */
     fd = nic->wire ? nic->wire->ops->poll_fd(nic->wire) : -1;
     if (fd >= 0 && count < n)
         fds[count++] = fd;
     fd = nic->netdev ? cxemu_netdev_fd(nic->netdev) : -1;
     if (fd >= 0 && count < n)
         fds[count++] = fd;
+    cxemu_nic_unlock(nic);
     return count;
 }

@@ -90,7 +90,7 @@ static int queues_add(struct cxemu_nic *nic, struct cxemu_qp *qp)
 
     if (rc)
         return rc;
-    qp->sq_number = nic->next_number++;
+    qp->sq_number = cxemu_nic_number(nic);
     rc = cxemu_rq_init(&qp->rq, nic, &rq_attr);
     if (rc) {
         cxemu_array_remove(nic->qps, &nic->qp_count, qp);
@@ -206,8 +206,9 @@ bool cxemu_qp_fail(struct cxemu_qp *qp)
     return true;
 }
 
-/* A failed send queue alone shows as SQE. A failed receive queue alone has no state in the IB
- * model (the kernel calls it a bad combination); here it shows as ERR. */
+/* Kernel sqrq_state_to_qp_state: a failed send queue shows as SQE beside a receive queue, and not
+ * at all without one. A failed receive queue alone has no state in the IB model (the kernel calls
+ * it a bad combination); here it shows as ERR. */
 enum cxemu_qp_state cxemu_qp_state_get(struct cxemu_qp *qp)
 {
     enum cxemu_qp_state state;
@@ -216,7 +217,7 @@ enum cxemu_qp_state cxemu_qp_state_get(struct cxemu_qp *qp)
     state = qp->state;
     if (qp->rq.failed)
         state = CXEMU_QPS_ERR;
-    else if (qp->sq_error)
+    else if (qp->sq_error && qp->attr.rq_wqe_count)
         state = CXEMU_QPS_SQE;
     cxemu_nic_unlock(qp->nic);
     return state;
@@ -233,7 +234,6 @@ static void drain(struct cxemu_qp *qp)
     qp->sq_rung = true; /* whether or not the last ring was seen already */
     for (int i = 0; i < DRAIN_TRIES; i++) {
         nic->now_ns = 0;
-        nic->loopback.sender = qp->attr.tir.td;
         while (cxemu_sq_run(qp, QUEUE_MAX) > 0) {
         }
         if (nic->wire)

@@ -60,7 +60,7 @@ int cxemu_rq_init(struct cxemu_rq *rq, struct cxemu_nic *nic, const struct cxemu
             free(rq->ring);
         return rc;
     }
-    rq->number = nic->next_number++;
+    rq->number = cxemu_nic_number(nic);
     rq->shown = rq->number;
     cxemu_space_get(attr->space);
     if (attr->cq)

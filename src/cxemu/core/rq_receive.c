@@ -81,6 +81,13 @@ static bool claim_entry(struct cxemu_rq *rq)
     return false;
 }
 
+static void trace_entry(struct cxemu_rq *rq)
+{
+    CXEMU_TRACE(rq->nic, recv, rq->shown, rq->ci,
+                rq->ring + ((size_t)(rq->ci & (rq->attr.wqe_count - 1)) << rq->attr.wqe_shift),
+                1u << rq->attr.wqe_shift);
+}
+
 /* --- striding ----------------------------------------------------------------------------- */
 
 static bool fill_up(struct cxemu_rq *rq, uint32_t strides)
@@ -115,6 +122,8 @@ static void receive_striding(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
     }
     if (rq->stride + need > total && (!fill_up(rq, total - rq->stride) || !claim_entry(rq)))
         return;
+    if (!rq->stride)
+        trace_entry(rq);
     syndrome = fault_of(rq);
     if (rs_likely(!syndrome))
         syndrome = cxemu_rx_shape_scatter(shape, rq, rq->stride << rq->attr.stride_bytes_log);
@@ -148,9 +157,7 @@ void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
     }
     if (rs_unlikely(!claim_entry(rq)))
         return;
-    CXEMU_TRACE(rq->nic, recv, rq->shown, rq->ci,
-                rq->ring + ((size_t)(rq->ci & (rq->attr.wqe_count - 1)) << rq->attr.wqe_shift),
-                1u << rq->attr.wqe_shift);
+    trace_entry(rq);
     cxemu_rx_shape_make(&shape, rq, frame);
     syndrome = fault_of(rq);
     if (rs_likely(!syndrome))

@@ -251,6 +251,7 @@ int cxemu_sq_run(struct cxemu_qp *qp, unsigned budget)
     }
     rung = take_rung(qp);
     qp->nic->tx_sqn = qp->sq_number;
+    qp->nic->loopback.sender = qp->attr.tir.td;
     while (rung && done < budget && !qp->attr.send_cq->failed) {
         uint16_t blocks = run_entry(qp, &send, rung, budget - done, &done);
 

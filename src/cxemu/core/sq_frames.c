@@ -65,14 +65,14 @@ static void insert_vlan(const struct cxemu_send *send, uint8_t *frame, uint32_t 
 
 static void insert_checksums(uint8_t cs_flags, uint8_t *frame, uint32_t len)
 {
-    struct rs_packet pkt;
+    struct cxemu_rx_frame parsed; /* the NIC has one parser for both ways: two tags, labels */
 
-    if (rs_packet_parse(frame, len, &pkt) < 0)
+    if (cxemu_frame_parse(&parsed, frame, len) < 0 || parsed.is_overlong)
         return;
     if (cs_flags & MLX5_ETH_WQE_L3_CSUM)
-        rs_packet_l3_csum_fill(frame, &pkt);
+        rs_packet_l3_csum_fill(frame, &parsed.pkt);
     if (cs_flags & MLX5_ETH_WQE_L4_CSUM)
-        rs_packet_l4_csum_fill(frame, &pkt);
+        rs_packet_l4_csum_fill(frame, &parsed.pkt);
 }
 
 /* Headers that are not understood go out as they are, in every segment. */

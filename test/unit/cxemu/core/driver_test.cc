@@ -85,6 +85,23 @@ TEST_F(Driver, ObjectsComeAndGoUnderTraffic)
     ASSERT_TRUE(eventually([&] { return counter(0, "tx_packets") == 800; }));
 }
 
+TEST_F(Driver, WiresChangeUnderIt)
+{
+    for (int i = 0; i < 300; i++) {
+        auto touch = [](void *, cxemu_wire **wire, const cxemu_clock *) {
+            cxemu_wire *same = *wire;
+            *wire = nullptr; /* a moment in which nobody may look */
+            std::this_thread::yield();
+            *wire = same;
+            return 0;
+        };
+        ASSERT_EQ(cxemu_nic_wire_change(nic[i & 1], touch, nullptr), 0);
+        if (i % 30 == 0)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1)); /* it sleeps as well */
+    }
+    EXPECT_TRUE(cxemu_nic_link_is_up(nic[0]));
+}
+
 TEST_F(Driver, RemoveMeansHandsOff)
 {
     Port *a = port(0);

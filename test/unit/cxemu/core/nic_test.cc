@@ -3,10 +3,13 @@
 #include "rig.h"
 
 extern "C" {
+#include "cxemu/core/device.h"
+#include "cxemu/core/fault.h"
 #include "cxemu/core/offload.h"
 }
 
 #include <fcntl.h>
+#include <set>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +101,25 @@ TEST_F(Nic, DeviceFatalStopsTheQueuesAndTellsOnce)
     EXPECT_EQ(cxemu_nic_pump(nic[0], 64), 0);
     EXPECT_EQ(a->scq.drain().size(), 0u);
     cxemu_nic_unlisten(nic[0], Log::note, &log);
+}
+
+/* Completions have 24 bits for a number. */
+TEST_F(Nic, NumbersBeginAnewAfter24BitsAndSkipThoseInUse)
+{
+    Port *first = port(0);
+    const uint32_t low = cxemu_qp_number(first->qp.qp);
+    nic[0]->next_number = (1 << 24) - 2;
+    std::set<uint32_t> numbers = {low, cxemu_cq_number(first->scq.cq),
+                                  cxemu_cq_number(first->rcq.cq)};
+    for (int i = 0; i < 8; i++) {
+        Port *p = port(0);
+        for (uint32_t n :
+             {cxemu_qp_number(p->qp.qp), cxemu_cq_number(p->scq.cq), cxemu_cq_number(p->rcq.cq)}) {
+            EXPECT_LT(n, 1u << 24);
+            EXPECT_GE(n, 0x40u);
+            EXPECT_TRUE(numbers.insert(n).second) << n;
+        }
+    }
 }
 
 TEST_F(Nic, UnknownCountersAreZero)
@@ -327,6 +349,39 @@ TEST_F(Netdev, SendsTheKernelsFramesPaddedAndFinished)
         total += p.l4_len - 20;
     }
     EXPECT_EQ(total, 40000u);
+}
+
+/* The netdev has a transport domain of its own, whichever queue sent last. */
+TEST_F(Netdev, IsNotTakenForTheQueueThatSentBefore)
+{
+    uint32_t tds[2] = {cxemu_nic_td_open(nic[0]), cxemu_nic_td_open(nic[0])};
+    cxemu_fault_spec late;
+    Frame f;
+    f.dst = rs_mac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    Qp::Options o;
+    o.td = tds[0];
+    {
+        Qp mine(nic[0], scq[0].get(), rcq[0].get(), o);
+        cxemu_flow *flow = nullptr;
+        Rule all = Rule(mine.qp).dmac(f.dst);
+        ASSERT_EQ(cxemu_flow_create(nic[0], &all.attr, &flow), 0);
+        mine.recv({{mr[0]->addr(), 2048, mr[0]->lkey()}});
+        ASSERT_EQ(cxemu_fault_parse("doorbell:time=3600s", &late, nullptr, 0), 0);
+        ASSERT_GT(cxemu_nic_fault_arm(nic[0], &late), 0);
+        cxemu_nic_pump(nic[0], 64); /* doorbells are not looked at again */
+        {
+            Qp gone(nic[0], scq[0].get(), rcq[0].get(), o);
+            gone.send_inline(Frame().build());
+        }
+        kernel_write(f.build());
+        cxemu_nic_pump(nic[0], 64);
+        EXPECT_EQ(rcq[0]->drain().size(), 1u);
+        EXPECT_EQ(cxemu_nic_counter(nic[0], "rx_dropped_own"), 0u);
+        cxemu_flow_destroy(flow);
+    }
+    EXPECT_EQ(cxemu_nic_fault_clear(nic[0], 0), 1);
+    for (uint32_t td : tds)
+        cxemu_nic_td_close(nic[0], td);
 }
 
 TEST_F(Netdev, RefusesWhatCannotBeCompleted)

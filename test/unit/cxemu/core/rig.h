@@ -129,8 +129,10 @@ struct Frame {
         Bytes f = concat({Bytes(dst.bytes, dst.bytes + 6), Bytes(src.bytes, src.bytes + 6), vlan,
                           be16(type), l3(l4())});
         if (fill_checksums) {
-            rs_packet pkt;
-            if (rs_packet_parse(f.data(), uint32_t(f.size()), &pkt) == 0) {
+            rs_packet pkt = {};
+            const uint32_t l3 = vlan_tpid ? 18 : 14;
+            rs_packet_parse_l3_at(f.data(), uint32_t(f.size()), l3, uint16_t(type), &pkt);
+            if (pkt.ip_version) {
                 rs_packet_l3_csum_fill(f.data(), &pkt);
                 rs_packet_l4_csum_fill(f.data(), &pkt);
             }

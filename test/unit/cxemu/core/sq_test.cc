@@ -158,9 +158,9 @@ TEST_F(Tx, InsertsChecksums)
     Port *a = port(0);
     const uint8_t l3 = MLX5_ETH_WQE_L3_CSUM, l4 = MLX5_ETH_WQE_L4_CSUM;
     for (Frame f : {Frame(), Frame::tcp(), Frame::v6(), Frame::tcp(6)}) {
-        for (int tagged = 0; tagged < 2; tagged++) {
+        for (int tpid : {0, 0x8100, 0x88a8}) {
             for (size_t len : {0, 1, 2, 33, 100, 1001, 1400}) {
-                f.vlan_tpid = tagged ? 0x8100 : 0;
+                f.vlan_tpid = tpid;
                 f.payload = Bytes(len, 0xc3);
                 f.fill_checksums = true;
                 Bytes want = f.build();
@@ -180,6 +180,23 @@ TEST_F(Tx, InsertsChecksums)
             }
         }
     }
+}
+
+TEST_F(Tx, InsertsChecksumsBehindTwoTags)
+{
+    Port *a = port(0);
+    Frame f;
+    f.vlan_tpid = 0x8100;
+    f.vlan_tci = 7;
+    Bytes want = f.build();
+    f.fill_checksums = false;
+    Bytes bare = f.build();
+    for (Bytes *b : {&want, &bare})
+        b->insert(b->begin() + 12, {0x88, 0xa8, 0, 9});
+    a->qp.send_inline(bare, MLX5_ETH_WQE_L3_CSUM | MLX5_ETH_WQE_L4_CSUM);
+    auto got = arrived();
+    ASSERT_EQ(got.size(), 1u);
+    EXPECT_EQ(got[0], want);
 }
 
 TEST_F(Tx, InsertsOnlyTheChecksumThatWasAskedFor)
@@ -310,6 +327,22 @@ TEST_F(Tx, ErrorsCompleteWithTheirSyndromeAndFlushTheRest)
         EXPECT_TRUE(a->qp.events.empty());
     }
     EXPECT_EQ(counter(0, "tx_errors"), faults.size());
+}
+
+/* Kernel sqrq_state_to_qp_state: SQE is of a pair of queues. */
+TEST_F(Tx, WithoutAReceiveQueueAFailedOneShowsTheStateItWasPutIn)
+{
+    Qp::Options o;
+    o.rq = 0;
+    Port *a = port(0, o);
+    Send bad;
+    bad.sges = {{1, 100, 0}};
+    a->qp.send(bad);
+    settle();
+    ASSERT_EQ(a->scq.drain().size(), 1u);
+    EXPECT_EQ(cxemu_qp_state_get(a->qp.qp), CXEMU_QPS_RTS);
+    cxemu_qp_state_set(a->qp.qp, CXEMU_QPS_ERR);
+    EXPECT_EQ(cxemu_qp_state_get(a->qp.qp), CXEMU_QPS_ERR);
 }
 
 TEST_F(Tx, AReceiveQueueOutlivesItsSendQueue)

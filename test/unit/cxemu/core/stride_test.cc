@@ -3,6 +3,8 @@
 // receive queue that is an object of its own.
 #include "rig.h"
 
+#include "cxemu/core/trace.h"
+
 #include <algorithm>
 
 using namespace rig;
@@ -67,6 +69,35 @@ Wq::Options striding(uint8_t strides_log, uint8_t bytes_log, uint32_t count = 4)
     o.strides_log = strides_log;
     o.stride_bytes_log = bytes_log;
     return o;
+}
+
+/* Of a trace: an entry when its first frame comes. */
+struct CountRecv : cxemu_tracer {
+    CountRecv()
+    {
+        cxemu_tracer hooks = {};
+        hooks.recv = [](cxemu_tracer *t, uint32_t, uint16_t index, const void *, uint32_t) {
+            static_cast<CountRecv *>(t)->entries.push_back(index);
+        };
+        hooks.cqe = [](cxemu_tracer *, uint32_t, uint32_t, const mlx5_cqe64 *, uint8_t) {};
+        hooks.event = [](cxemu_tracer *, int, uint32_t) {};
+        hooks.bell = [](cxemu_tracer *, cxemu_trace_bell, uint32_t, uint32_t) {};
+        static_cast<cxemu_tracer &>(*this) = hooks;
+    }
+    std::vector<int> entries;
+};
+
+TEST_F(Work, IsTracedEntryByEntry)
+{
+    CountRecv trace;
+    make(striding(1, 8));
+    wq->recv({{mr.addr(), 512, mr.lkey()}});
+    wq->recv({{mr.addr(512), 512, mr.lkey()}});
+    *cxemu_nic_tracer(nic[0]) = &trace;
+    for (int i = 0; i < 4; i++)
+        send(frame_of(100, 1));
+    *cxemu_nic_tracer(nic[0]) = nullptr;
+    EXPECT_EQ(trace.entries, (std::vector<int>{0, 1}));
 }
 
 TEST_F(Work, PutsSeveralFramesIntoTheStridesOfOneEntry)
