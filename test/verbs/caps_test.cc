@@ -9,6 +9,7 @@
 #include <functional>
 #include <infiniband/mlx5dv.h>
 #include <map>
+#include <set>
 
 namespace verbs
 {
@@ -53,6 +54,58 @@ static int use_qp_flag(Port &p, uint32_t flag)
     if (qp)
         ibv_destroy_qp(qp);
     return err;
+}
+
+/* A queue pair that segments, and an entry that asks for it. */
+static int use_tso(Port &p)
+{
+    ibv_qp_init_attr_ex init = {};
+    init.send_cq = init.recv_cq = p.cq;
+    init.cap = {16, 16, 1, 1, 0};
+    init.qp_type = IBV_QPT_RAW_PACKET;
+    init.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_MAX_TSO_HEADER;
+    init.pd = p.pd;
+    init.max_tso_header = 128;
+    ibv_qp *qp = ibv_create_qp_ex(p.ctx, &init);
+    if (!qp)
+        return errno;
+    ibv_qp_attr attr = {};
+    attr.port_num = 1;
+    int err = 0;
+    for (ibv_qp_state state : {IBV_QPS_INIT, IBV_QPS_RTR, IBV_QPS_RTS}) {
+        attr.qp_state = state;
+        err |= ibv_modify_qp(qp, &attr, IBV_QP_STATE | (state == IBV_QPS_INIT ? IBV_QP_PORT : 0));
+    }
+    EXPECT_EQ(err, 0);
+    uint8_t headers[54] = {};
+    ibv_sge sge = {reinterpret_cast<uintptr_t>(p.at(0)), 100, p.mr->lkey};
+    ibv_send_wr wr = {}, *bad;
+    wr.sg_list = &sge;
+    wr.num_sge = 1;
+    wr.opcode = IBV_WR_TSO;
+    wr.tso.hdr = headers;
+    wr.tso.hdr_sz = sizeof(headers);
+    wr.tso.mss = 50;
+    err = ibv_post_send(qp, &wr, &bad);
+    ibv_destroy_qp(qp);
+    return err;
+}
+
+/* Has the queue pair a register that takes whole entries? */
+static int use_blueflame(Port &p)
+{
+    mlx5dv_qp dv = {};
+    mlx5dv_obj obj = {};
+    obj.qp.in = p.qp;
+    obj.qp.out = &dv;
+    EXPECT_EQ(mlx5dv_init_obj(&obj, MLX5DV_OBJ_QP), 0);
+    return dv.bf.size ? 0 : EOPNOTSUPP;
+}
+
+static int use_burst(Port &p)
+{
+    ibv_qp_rate_limit_attr limit = {1000, 4096, 512, 0};
+    return ibv_modify_qp_rate_limit(p.qp, &limit);
 }
 
 static int use_csum(Port &p)
@@ -172,7 +225,7 @@ static const std::map<std::string, Cap> &caps()
         {"csum",
          {[](const Report &r) { return r.attr.raw_packet_caps & IBV_RAW_PACKET_CAP_IP_CSUM; },
           use_csum, EINVAL}},
-        {"tso", {[](const Report &r) { return r.attr.tso_caps.max_tso; }, nullptr, 0}},
+        {"tso", {[](const Report &r) { return r.attr.tso_caps.max_tso; }, use_tso, -1}},
         {"vlan_strip",
          {[](const Report &r) {
               return r.attr.raw_packet_caps & IBV_RAW_PACKET_CAP_CVLAN_STRIPPING;
@@ -190,6 +243,9 @@ static const std::map<std::string, Cap> &caps()
         {"pacing",
          {[](const Report &r) { return r.attr.packet_pacing_caps.supported_qpts; }, use_pacing,
           -1}},
+        {"pacing_burst", {nullptr, use_burst, -1}},
+        {"blueflame", {nullptr, use_blueflame, -1}},
+        {"vlan_insert", {nullptr, nullptr, 0}}, /* of no verb: an entry's form */
         {"timestamp",
          {[](const Report &r) { return r.attr.hca_core_clock; }, use_clock, EOPNOTSUPP}},
         {"cq_moderation",
@@ -252,7 +308,7 @@ TEST(Caps, EachSwitchedOffIsNotReportedAndRefused)
                 EXPECT_EQ(cap.reads(with) != 0, cap.uses(whole) == 0);
             }
         }
-        if (!cap.reads && name != "cq_resize") {
+        if (!cap.reads && cap.uses && name != "cq_resize") {
             EXPECT_EQ(cap.uses(whole), 0);
         }
         if (cap.uses) {
@@ -273,6 +329,75 @@ TEST(Caps, EachSwitchedOffIsNotReportedAndRefused)
         EXPECT_EQ(cxemu_nic_remove("whole"), 0);
         EXPECT_EQ(cxemu_nic_remove("less"), 0);
     }
+}
+
+/* What each model says of itself; what it lacks is refused as if it were switched off. */
+TEST(Caps, EachModelIsWhatItsTableSays)
+{
+    if (!may_use_raw())
+        GTEST_SKIP() << "RAW_PACKET queue pairs need CAP_NET_RAW: run as root";
+    const struct {
+        const char *name;
+        uint32_t part_id;
+        uint64_t clock_khz;
+        uint32_t min_strides;
+        uint64_t rate_kbps;
+        std::set<std::string> lacks;
+    } models[] = {
+        {"cx4lx", 4117, 156250, 9, 25000000, {"empw", "pacing_burst"}},
+        {"cx5", 4119, 78125, 9, 100000000, {}},
+        {"cx6dx", 4125, 1000000, 3, 200000000, {}},
+        {"cx7", 4129, 1000000, 3, 400000000, {}},
+    };
+    for (const auto &m : models) {
+        char err[512];
+        SCOPED_TRACE(m.name);
+        ASSERT_EQ(cxemu_nic_add(("name=m,wire=none,model=" + std::string(m.name)).c_str(), err,
+                                sizeof(err)),
+                  0)
+            << err;
+        Port port;
+        port.open("m");
+        const Report r = report_of(port.ctx);
+        EXPECT_EQ(r.attr.orig_attr.vendor_part_id, m.part_id);
+        EXPECT_EQ(r.attr.hca_core_clock, m.clock_khz);
+        EXPECT_EQ(r.dv.striding_rq_caps.min_single_wqe_log_num_of_strides, m.min_strides);
+        EXPECT_EQ(r.attr.packet_pacing_caps.qp_rate_limit_max, m.rate_kbps);
+        EXPECT_TRUE(r.dv.flags & MLX5DV_CONTEXT_FLAGS_MPW_ALLOWED);
+        for (const auto &[name, cap] : caps()) {
+            if (cap.reads) {
+                EXPECT_EQ(cap.reads(r) != 0, !m.lacks.count(name)) << name;
+            }
+            if (cap.uses && name != "cq_resize") { /* of a queue with a size of its own */
+                EXPECT_EQ(cap.uses(port) == 0, !m.lacks.count(name)) << name;
+            }
+        }
+        port.close();
+        EXPECT_EQ(cxemu_nic_remove("m"), 0);
+    }
+}
+
+/* Nothing is reported of what raw packets have no use for, and that is refused. */
+TEST(Caps, NoMulticastGroups)
+{
+    if (!may_use_raw())
+        GTEST_SKIP() << "RAW_PACKET queue pairs need CAP_NET_RAW: run as root";
+    char err[512];
+    ASSERT_EQ(cxemu_nic_add("name=m,wire=none", err, sizeof(err)), 0) << err;
+    Port port;
+    port.open("m");
+    const Report r = report_of(port.ctx);
+    EXPECT_EQ(r.attr.orig_attr.max_mcast_grp, 0);
+    EXPECT_EQ(r.attr.orig_attr.max_mcast_qp_attach, 0);
+    EXPECT_EQ(r.attr.orig_attr.max_srq, 0);
+    EXPECT_EQ(r.attr.orig_attr.max_ah, 0);
+    EXPECT_EQ(r.attr.orig_attr.max_mw, 0);
+    ibv_gid group = {};
+    group.raw[0] = 0xff;
+    EXPECT_EQ(ibv_attach_mcast(port.qp, &group, 0), EINVAL);
+    EXPECT_EQ(ibv_detach_mcast(port.qp, &group, 0), EINVAL);
+    port.close();
+    EXPECT_EQ(cxemu_nic_remove("m"), 0);
 }
 
 /* What arrives on a card that verifies no checksums, and stamps nothing, says so. */

@@ -4,6 +4,11 @@
  * NIC's description), to see what a program does without it. A bit that is clear means that the
  * device does not report the capability and refuses its use with the errno that mlx5_ib gives on a
  * device without it. Models (model.h) differ in these bits and in identity.
+ *
+ * Of what only the form of a send entry asks for (tso, empw, blueflame) a program learns by the
+ * report, and libmlx5 then refuses or does without; the NIC itself carries out an entry of that
+ * form that a program writes nevertheless. vlan_insert is reported by DevX only, of which there is
+ * none.
  */
 #ifndef CXEMU_UVERBS_CAPS_H
 #define CXEMU_UVERBS_CAPS_H

@@ -167,8 +167,9 @@ void cxemu_caps_fill_driver(const struct cxemu_dev *dev, struct mlx5_ib_query_de
         r->cqe_comp_caps = (struct mlx5_ib_cqe_comp_caps){
             CXEMU_CQE_COMP_MAX, MLX5_IB_CQE_RES_FORMAT_HASH | MLX5_IB_CQE_RES_FORMAT_CSUM};
     r->packet_pacing_caps = pacing(dev);
-    if (have(dev, CXEMU_CAP_EMPW))
-        r->mlx5_ib_support_multi_pkt_send_wqes = MLX5_IB_ALLOW_MPW | MLX5_IB_SUPPORT_EMPW;
+    r->mlx5_ib_support_multi_pkt_send_wqes =
+        (dev->model->has_mpw ? MLX5_IB_ALLOW_MPW : 0u) |
+        (have(dev, CXEMU_CAP_EMPW) ? MLX5_IB_SUPPORT_EMPW : 0u);
     r->flags = MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_PAD;
     r->striding_rq_caps = striding(dev);
     r->tunnel_offloads_caps = tunnels(dev);

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of models. Firmware versions and board ids are of real cards:
- * a MCX4121A-ACAT, a MCX515A-CCAT, a MCX623106AN-CDAT and a MCX75310AAS-NEAT.
+ * The table of models: a MCX4121A-ACAT, a MCX515A-CCAT, a MCX623106AN-CDAT and a MCX75310AAS-NEAT.
+ *
+ * Seen in outputs of ethtool -i and ibv_devinfo that owners published: board and firmware branch of
+ * the ConnectX-4 Lx (isc-projects/ethq issue 8) and of the ConnectX-7 (deepseek-ai/DeepEP issue
+ * 38); that a ConnectX-7's virtual functions have the part id of a ConnectX-6 Dx's (DeepEP issue
+ * 55); 4118 and 4120 as those of the two before (Azure/azhpc-images pull 44). Not confirmed by a
+ * public source: the ConnectX-6 Dx's board id, the exact firmware versions, and the rates of the
+ * clocks other than by the timing models of DPDK and ptp users; that every card of a generation has
+ * the same ones.
  */
 #include "cxemu/uverbs/model.h"
 
@@ -53,7 +60,6 @@ static const struct cxemu_model models[] = {
         .clock_khz = 78125,
         .caps = CXEMU_CAPS_ALL,
         .has_mpw = true,
-        .has_swp = true,
         .log_min_strides = 9,
     },
     {
@@ -73,7 +79,6 @@ static const struct cxemu_model models[] = {
         .caps = CXEMU_CAPS_ALL,
         .has_mpw = true,
         .has_real_time = true,
-        .has_swp = true,
         .log_min_strides = 3,
     },
     {
@@ -93,7 +98,6 @@ static const struct cxemu_model models[] = {
         .caps = CXEMU_CAPS_ALL,
         .has_mpw = true,
         .has_real_time = true,
-        .has_swp = true,
         .log_min_strides = 3,
     },
 };

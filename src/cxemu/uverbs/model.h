@@ -32,7 +32,6 @@ struct cxemu_model {
     uint32_t caps;      /* bit of each enum cxemu_cap */
     bool has_mpw;       /* multi-packet entries of the first kind, without inline data */
     bool has_real_time; /* timestamps that are UTC, besides the counter's */
-    bool has_swp;       /* parses headers where software says they are */
     /* Logarithms of the smallest number of strides of a receive entry. */
     uint8_t log_min_strides;
 };

@@ -48,6 +48,7 @@ TEST(DeviceCaps, NothingIsReportedThatIsOff)
 
     cxemu_caps_fill_driver(&dev, &driver);
     want.flags = MLX5_IB_QUERY_DEV_RESP_FLAGS_CQE_128B_PAD;
+    want.mlx5_ib_support_multi_pkt_send_wqes = MLX5_IB_ALLOW_MPW; /* the model's, always on */
     EXPECT_EQ(memcmp(&driver, &want, sizeof(want)), 0);
     cxemu_caps_fill_device_ex(&dev, &ex);
     EXPECT_EQ(ex.raw_packet_caps, 0u);
