@@ -118,10 +118,10 @@ static void put_data(struct cxemu_record *r, const uint8_t *wqe, uint32_t at, ui
 /* Returns where the data segments begin. */
 static uint32_t put_ethernet(struct cxemu_record *r, const uint8_t *wqe, uint32_t bytes)
 {
-    struct mlx5_wqe_eth_seg eth;
-    uint32_t len, there;
+    struct mlx5_wqe_eth_seg eth = {0};
+    uint32_t len, there = bytes - ETH_AT;
 
-    memcpy(&eth, wqe + ETH_AT, sizeof(eth));
+    memcpy(&eth, wqe + ETH_AT, there < sizeof(eth) ? there : sizeof(eth));
     cxemu_record_flags(r, "csum", eth.cs_flags, eth_flags);
     if (eth.mss)
         cxemu_record_number(r, "mss", be16toh(eth.mss));

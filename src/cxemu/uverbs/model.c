@@ -7,8 +7,7 @@
  * 38); that a ConnectX-7's virtual functions have the part id of a ConnectX-6 Dx's (DeepEP issue
  * 55); 4118 and 4120 as those of the two before (Azure/azhpc-images pull 44). Not confirmed by a
  * public source: the ConnectX-6 Dx's board id, the exact firmware versions, and the rates of the
- * clocks other than by the timing models of DPDK and ptp users; that every card of a generation has
- * the same ones.
+ * clocks.
  */
 #include "cxemu/uverbs/model.h"
 
