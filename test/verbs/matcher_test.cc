@@ -3,6 +3,7 @@
  * mlx5dv_create_flow_matcher(3), all through the distribution's libibverbs and libmlx5. */
 #include "fixture.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <infiniband/mlx5dv.h>
@@ -25,7 +26,7 @@ class Matcher : public PairTest
     {
         Params p = {};
         p.size = sizeof(p.bytes);
-        memcpy(p.bytes + at, bytes.data(), bytes.size());
+        std::copy(bytes.begin(), bytes.end(), p.bytes + at);
         return p;
     }
     mlx5dv_flow_matcher *matcher(Params mask, uint8_t criteria, uint16_t priority = 0,
