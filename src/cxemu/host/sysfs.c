@@ -1,218 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tree of sysfs.h. Which files matter: libibverbs init.c and cmd_device.c, ibdev_nl.c of
- * rdma-core, and the fixed paths that other clients read; contents as Documentation/ABI/stable/
- * sysfs-class-infiniband of the kernel describes them.
+ * What is in the tree of sysfs.h; the tree itself: sysfs_tree.h. Which files matter: libibverbs
+ * init.c and cmd_device.c, ibdev_nl.c of rdma-core, and the fixed paths that other clients read;
+ * contents as Documentation/ABI/stable/ sysfs-class-infiniband of the kernel describes them.
  */
 #define _GNU_SOURCE
 #include "cxemu/host/sysfs.h"
 
 #include "cxemu/host/cards.h"
 #include "cxemu/host/raw.h"
-#include <dirent.h>
+#include "cxemu/host/sysfs_tree.h"
 #include <errno.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
-#define PREFIX         "cxemu."
-#define PCI_DEVICES    "/sys/bus/pci/devices/"
-#define MAKING_SECONDS 10 /* more than anybody takes from mkdtemp to the lock */
-
-static char root[PATH_MAX / 2];
-static pid_t owner;
-static int lock_fd = -1; /* flock: the tree is in use */
+#define PCI_DEVICES "/sys/bus/pci/devices/"
 
 static bool is_below(const char *path, const char *prefix)
 {
     size_t n = strlen(prefix);
     return strncmp(path, prefix, n) == 0 && (path[n] == 0 || path[n] == '/');
-}
-
-/* --- files -------------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 3))) static int put_file(const char *path, const char *fmt, ...)
-{
-    char full[PATH_MAX], text[256];
-    va_list args;
-
-    if (snprintf(full, sizeof(full), "%s/%s", root, path) >= (int)sizeof(full))
-        return -ENAMETOOLONG;
-    va_start(args, fmt);
-    int n = vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    int fd = raw_openat(AT_FDCWD, full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return -errno;
-    int err = raw_write(fd, text, (size_t)n) == n ? 0 : -EIO;
-    raw_close(fd);
-    return err;
-}
-
-__attribute__((format(printf, 1, 2))) static int make_dir(const char *fmt, ...)
-{
-    char path[PATH_MAX / 2], full[PATH_MAX];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(path, sizeof(path), fmt, args);
-    va_end(args);
-    snprintf(full, sizeof(full), "%s/%s", root, path);
-    return syscall(SYS_mkdirat, AT_FDCWD, full, 0755) && errno != EEXIST ? -errno : 0;
-}
-
-static int put_link(const char *path, const char *target)
-{
-    char full[PATH_MAX];
-
-    snprintf(full, sizeof(full), "%s/%s", root, path);
-    return syscall(SYS_symlinkat, target, AT_FDCWD, full) ? -errno : 0;
-}
-
-/* Removes path and all below, not following links. */
-static void remove_tree(const char *path)
-{
-    char child[PATH_MAX];
-    const struct dirent *entry;
-
-    int fd = raw_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir) {
-        while ((entry = readdir(dir))) {
-            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                continue;
-            if (snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) < (int)sizeof(child))
-                remove_tree(child);
-        }
-        closedir(dir);
-    }
-    syscall(SYS_unlinkat, AT_FDCWD, path, dir ? AT_REMOVEDIR : 0);
-}
-
-/* --- the root ----------------------------------------------------------------------------- */
-
-/* A tree whose lock is free belonged to a process that did not get to remove it. */
-static void sweep(const char *parent)
-{
-    char path[PATH_MAX], lock[PATH_MAX];
-    const struct dirent *entry;
-
-    int fd = raw_openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir)
-        return;
-    while ((entry = readdir(dir))) {
-        struct stat st;
-        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
-            continue;
-        if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) >= (int)sizeof(path) ||
-            snprintf(lock, sizeof(lock), "%s/lock", path) >= (int)sizeof(lock))
-            continue;
-        if (raw_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode) ||
-            st.st_uid != geteuid())
-            continue;
-        int held = raw_openat(AT_FDCWD, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-        if (held < 0) { /* just being made, or its maker was killed meanwhile */
-            if (time(NULL) - st.st_mtime > MAKING_SECONDS)
-                remove_tree(path);
-            continue;
-        }
-        if (flock(held, LOCK_EX | LOCK_NB) == 0)
-            remove_tree(path);
-        raw_close(held);
-    }
-    closedir(dir);
-}
-
-/* The lock gets its name once it is held: under that name another process's sweep would find it
- * free in between, and take this tree for a dead one's. */
-static int take_lock(void)
-{
-    char draft[PATH_MAX], lock[PATH_MAX];
-
-    snprintf(draft, sizeof(draft), "%s/lock.new", root);
-    snprintf(lock, sizeof(lock), "%s/lock", root);
-    lock_fd = raw_openat(AT_FDCWD, draft, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB))
-        return -errno;
-    return syscall(SYS_renameat, AT_FDCWD, draft, AT_FDCWD, lock) ? -errno : 0;
-}
-
-static int make_top(void)
-{
-    static const char *const dirs[] = {
-        "class", "class/infiniband", "class/infiniband_verbs", "devices", "dev", "dev/infiniband"};
-    int err = 0;
-
-    for (size_t i = 0; !err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
-        err = make_dir("%s", dirs[i]);
-    return err ? err : put_file("class/infiniband_verbs/abi_version", "6\n");
-}
-
-int cxemu_sysfs_create_at(const char *dir)
-{
-    if (strlen(dir) >= sizeof(root))
-        return -ENAMETOOLONG;
-    snprintf(root, sizeof(root), "%s", dir);
-    owner = getpid();
-    int err = make_top();
-    if (err)
-        cxemu_sysfs_destroy();
-    return err;
-}
-
-int cxemu_sysfs_attach(const char *dir)
-{
-    if (strlen(dir) >= sizeof(root))
-        return -ENAMETOOLONG;
-    snprintf(root, sizeof(root), "%s", dir);
-    owner = 0; /* not ours to change or remove */
-    return 0;
-}
-
-const char *cxemu_sysfs_root(void)
-{
-    return root;
-}
-
-void cxemu_sysfs_remove_tree(const char *path)
-{
-    remove_tree(path);
-}
-
-int cxemu_sysfs_create(void)
-{
-    const char *parent = secure_getenv("TMPDIR");
-
-    if (!parent || parent[0] != '/' || strlen(parent) > sizeof(root) - 64)
-        parent = "/tmp";
-    sweep(parent);
-    snprintf(root, sizeof(root), "%s/" PREFIX "%d.XXXXXX", parent, (int)getpid());
-    if (!mkdtemp(root)) {
-        root[0] = 0;
-        return -errno;
-    }
-    owner = getpid();
-    int err = take_lock();
-    if (!err)
-        err = make_top();
-    if (err)
-        cxemu_sysfs_destroy();
-    return err;
-}
-
-void cxemu_sysfs_destroy(void)
-{
-    if (root[0] && owner == getpid())
-        remove_tree(root);
-    if (lock_fd >= 0)
-        raw_close(lock_fd);
-    lock_fd = -1;
-    root[0] = 0;
 }
 
 /* --- devices ------------------------------------------------------------------------------ */
@@ -222,9 +32,9 @@ static void put_state(const char *name, bool up)
     char path[PATH_MAX / 2];
 
     snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/state", name);
-    (void)put_file(path, "%s\n", up ? "4: ACTIVE" : "1: DOWN");
+    (void)cxemu_sysfs_put_file(path, "%s\n", up ? "4: ACTIVE" : "1: DOWN");
     snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/phys_state", name);
-    (void)put_file(path, "%s\n", up ? "5: LinkUp" : "3: Disabled");
+    (void)cxemu_sysfs_put_file(path, "%s\n", up ? "5: LinkUp" : "3: Disabled");
 }
 
 /* Puts one file of a directory; remembers the first failure. */
@@ -244,7 +54,7 @@ __attribute__((format(printf, 3, 4))) static void fill(struct filler *f, const c
     va_end(args);
     snprintf(path, sizeof(path), "%s/%s", f->dir, name);
     if (!f->err)
-        f->err = put_file(path, "%s\n", text);
+        f->err = cxemu_sysfs_put_file(path, "%s\n", text);
 }
 
 static const char *guid_text(uint64_t g, char text[32])
@@ -256,7 +66,7 @@ static const char *guid_text(uint64_t g, char text[32])
 
 static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
 {
-    struct filler f = {.err = make_dir("class/infiniband/%s", dev->name)};
+    struct filler f = {.err = cxemu_sysfs_make_dir("class/infiniband/%s", dev->name)};
     char guid[32];
 
     snprintf(f.dir, sizeof(f.dir), "class/infiniband/%s", dev->name);
@@ -270,14 +80,14 @@ static int fill_ibdev(const struct cxemu_sysfs_dev *dev)
     fill(&f, "hca_type", "MT%u", dev->part_id);
     fill(&f, "hw_rev", "0");
     if (!f.err)
-        f.err = make_dir("%s/ports", f.dir);
+        f.err = cxemu_sysfs_make_dir("%s/ports", f.dir);
     if (!f.err)
-        f.err = make_dir("%s/ports/1", f.dir);
+        f.err = cxemu_sysfs_make_dir("%s/ports/1", f.dir);
     /* RoCE is off: no GIDs. */
     static const char *const dirs[] = {"gids",  "gid_attrs", "gid_attrs/ndevs", "gid_attrs/types",
                                        "pkeys", "counters",  "hw_counters"};
     for (size_t i = 0; !f.err && i < sizeof(dirs) / sizeof(dirs[0]); i++)
-        f.err = make_dir("%s/ports/1/%s", f.dir, dirs[i]);
+        f.err = cxemu_sysfs_make_dir("%s/ports/1/%s", f.dir, dirs[i]);
     fill(&f, "ports/1/pkeys/0", "0xffff");
     fill(&f, "ports/1/link_layer", "Ethernet");
     fill(&f, "ports/1/rate", "%s", dev->model->rate);
@@ -297,9 +107,9 @@ static int fill_net(const struct cxemu_sysfs_dev *dev, const char *pci_dir)
     if (!dev->netdev[0])
         return 0;
     snprintf(f.dir, sizeof(f.dir), "%s/net/%s", pci_dir, dev->netdev);
-    f.err = make_dir("%s/net", pci_dir);
+    f.err = cxemu_sysfs_make_dir("%s/net", pci_dir);
     if (!f.err)
-        f.err = make_dir("%s", f.dir);
+        f.err = cxemu_sysfs_make_dir("%s", f.dir);
     fill(&f, "ifindex", "%u", if_nametoindex(dev->netdev));
     fill(&f, "dev_port", "0");
     fill(&f, "dev_id", "0x0");
@@ -358,8 +168,8 @@ static void fill_pci_files(struct filler *f, const struct cxemu_sysfs_dev *dev, 
 /* A directory in a PCI function's, named as the class and the device in it. */
 static int put_child(const char *dir, const char *class_name, const char *name)
 {
-    int err = make_dir("%s/%s", dir, class_name);
-    return err ? err : make_dir("%s/%s/%s", dir, class_name, name);
+    int err = cxemu_sysfs_make_dir("%s/%s", dir, class_name);
+    return err ? err : cxemu_sysfs_make_dir("%s/%s/%s", dir, class_name, name);
 }
 
 static int fill_pci(const struct cxemu_sysfs_dev *dev)
@@ -370,7 +180,7 @@ static int fill_pci(const struct cxemu_sysfs_dev *dev)
     cxemu_seat_slot(dev->seat, slot);
     snprintf(node, sizeof(node), "uverbs%u", dev->index);
     snprintf(f.dir, sizeof(f.dir), "devices/%s", slot);
-    f.err = make_dir("%s", f.dir);
+    f.err = cxemu_sysfs_make_dir("%s", f.dir);
     fill_pci_files(&f, dev, slot);
     if (!f.err)
         f.err = fill_net(dev, f.dir);
@@ -381,12 +191,12 @@ static int fill_pci(const struct cxemu_sysfs_dev *dev)
     snprintf(target, sizeof(target), "../../../devices/%s", slot);
     snprintf(link, sizeof(link), "class/infiniband/%s/device", dev->name);
     if (!f.err)
-        f.err = put_link(link, target);
+        f.err = cxemu_sysfs_put_link(link, target);
     snprintf(link, sizeof(link), "class/infiniband_verbs/%s/device", node);
     if (!f.err)
-        f.err = put_link(link, target);
+        f.err = cxemu_sysfs_put_link(link, target);
     snprintf(link, sizeof(link), "%s/driver", f.dir);
-    return f.err ? f.err : put_link(link, "../../bus/pci/drivers/mlx5_core");
+    return f.err ? f.err : cxemu_sysfs_put_link(link, "../../bus/pci/drivers/mlx5_core");
 }
 
 /* --- virtual functions -------------------------------------------------------------------- */
@@ -396,9 +206,9 @@ static void count_vfs(const char *pf_slot, int delta)
     char full[PATH_MAX], path[PATH_MAX / 4], text[16];
 
     snprintf(path, sizeof(path), "devices/%s/sriov_numvfs", pf_slot);
-    snprintf(full, sizeof(full), "%s/%s", root, path);
+    snprintf(full, sizeof(full), "%s/%s", cxemu_sysfs_root(), path);
     const int n = atoi(of_machine(full, "0", text, sizeof(text)));
-    (void)put_file(path, "%d\n", n + delta);
+    (void)cxemu_sysfs_put_file(path, "%d\n", n + delta);
 }
 
 /* physfn of the one and virtfnN of the other show at each other. */
@@ -412,11 +222,11 @@ static int join_pf(const struct cxemu_sysfs_dev *dev)
     cxemu_seat_slot(dev->pf, pf_slot);
     snprintf(link, sizeof(link), "devices/%s/physfn", slot);
     snprintf(target, sizeof(target), "../%s", pf_slot);
-    int err = put_link(link, target);
+    int err = cxemu_sysfs_put_link(link, target);
     snprintf(link, sizeof(link), "devices/%s/virtfn%u", pf_slot, dev->seat->vf_number);
     snprintf(target, sizeof(target), "../%s", slot);
     if (!err)
-        err = put_link(link, target);
+        err = cxemu_sysfs_put_link(link, target);
     count_vfs(pf_slot, 1);
     return err;
 }
@@ -428,7 +238,8 @@ static void part_from_pf(const struct cxemu_sysfs_dev *dev)
     if (!dev->seat->is_vf || !dev->pf)
         return;
     cxemu_seat_slot(dev->pf, pf_slot);
-    snprintf(full, sizeof(full), "%s/devices/%s/virtfn%u", root, pf_slot, dev->seat->vf_number);
+    snprintf(full, sizeof(full), "%s/devices/%s/virtfn%u", cxemu_sysfs_root(), pf_slot,
+             dev->seat->vf_number);
     syscall(SYS_unlinkat, AT_FDCWD, full, 0);
     count_vfs(pf_slot, -1);
 }
@@ -440,13 +251,14 @@ void cxemu_sysfs_counter_put(const char *name, const char *dir, const char *coun
 {
     char path[PATH_MAX / 2], from[PATH_MAX], to[PATH_MAX];
 
-    if (!root[0])
+    if (!cxemu_sysfs_root()[0])
         return;
     snprintf(path, sizeof(path), "class/infiniband/%s/ports/1/.new", name);
-    if (put_file(path, "%llu\n", (unsigned long long)value))
+    if (cxemu_sysfs_put_file(path, "%llu\n", (unsigned long long)value))
         return;
-    snprintf(from, sizeof(from), "%s/%s", root, path);
-    snprintf(to, sizeof(to), "%s/class/infiniband/%s/ports/1/%s/%s", root, name, dir, counter);
+    snprintf(from, sizeof(from), "%s/%s", cxemu_sysfs_root(), path);
+    snprintf(to, sizeof(to), "%s/class/infiniband/%s/ports/1/%s/%s", cxemu_sysfs_root(), name, dir,
+             counter);
     syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
 }
 
@@ -475,7 +287,7 @@ static int set_mode(const struct cxemu_sysfs_dev *dev)
 {
     char path[PATH_MAX];
 
-    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", root, dev->index);
+    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", cxemu_sysfs_root(), dev->index);
     return syscall(SYS_fchmodat, AT_FDCWD, path, dev->mode) ? -errno : 0;
 }
 
@@ -485,7 +297,7 @@ int cxemu_sysfs_add(const struct cxemu_sysfs_dev *dev)
 
     snprintf(f.dir, sizeof(f.dir), "class/infiniband_verbs/uverbs%u", dev->index);
     if (!f.err)
-        f.err = make_dir("%s", f.dir);
+        f.err = cxemu_sysfs_make_dir("%s", f.dir);
     if (!f.err)
         f.err = fill_pci(dev);
     if (!f.err)
@@ -508,22 +320,24 @@ void cxemu_sysfs_remove(const struct cxemu_sysfs_dev *dev)
 {
     char path[PATH_MAX], slot[CXEMU_SLOT_MAX];
 
-    if (!root[0])
+    if (!cxemu_sysfs_root()[0])
         return;
-    snprintf(path, sizeof(path), "%s/class/infiniband_verbs/uverbs%u", root, dev->index);
-    remove_tree(path);
-    snprintf(path, sizeof(path), "%s/class/infiniband/%s", root, dev->name);
-    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/class/infiniband_verbs/uverbs%u", cxemu_sysfs_root(),
+             dev->index);
+    cxemu_sysfs_remove_tree(path);
+    snprintf(path, sizeof(path), "%s/class/infiniband/%s", cxemu_sysfs_root(), dev->name);
+    cxemu_sysfs_remove_tree(path);
     part_from_pf(dev);
-    snprintf(path, sizeof(path), "%s/devices/%s", root, cxemu_seat_slot(dev->seat, slot));
-    remove_tree(path);
-    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", root, dev->index);
-    remove_tree(path);
+    snprintf(path, sizeof(path), "%s/devices/%s", cxemu_sysfs_root(),
+             cxemu_seat_slot(dev->seat, slot));
+    cxemu_sysfs_remove_tree(path);
+    snprintf(path, sizeof(path), "%s/dev/infiniband/uverbs%u", cxemu_sysfs_root(), dev->index);
+    cxemu_sysfs_remove_tree(path);
 }
 
 void cxemu_sysfs_link_set(const char *name, bool up)
 {
-    if (root[0])
+    if (cxemu_sysfs_root()[0])
         put_state(name, up);
 }
 
@@ -535,7 +349,7 @@ static bool is_slot(const char *path)
     char full[PATH_MAX], slot[CXEMU_SLOT_MAX];
     struct stat st;
 
-    if (!root[0] || strncmp(path, PCI_DEVICES, sizeof(PCI_DEVICES) - 1) != 0)
+    if (!cxemu_sysfs_root()[0] || strncmp(path, PCI_DEVICES, sizeof(PCI_DEVICES) - 1) != 0)
         return false;
     path += sizeof(PCI_DEVICES) - 1;
     const size_t n = strcspn(path, "/");
@@ -543,7 +357,7 @@ static bool is_slot(const char *path)
         return false;
     memcpy(slot, path, n);
     slot[n] = 0;
-    snprintf(full, sizeof(full), "%s/devices/%s", root, slot);
+    snprintf(full, sizeof(full), "%s/devices/%s", cxemu_sysfs_root(), slot);
     return raw_fstatat(AT_FDCWD, full, &st, 0) == 0;
 }
 
@@ -556,13 +370,13 @@ bool cxemu_sysfs_covers(const char *path)
 
 const char *cxemu_sysfs_map(const char *path, char buf[PATH_MAX])
 {
-    if (!root[0] || !cxemu_sysfs_covers(path))
+    if (!cxemu_sysfs_root()[0] || !cxemu_sysfs_covers(path))
         return NULL;
     if (is_slot(path))
         path += sizeof(PCI_DEVICES) - sizeof("/devices/"); /* from "/devices/" on */
     else if (strncmp(path, "/sys", 4) == 0)
         path += 4;
-    return snprintf(buf, PATH_MAX, "%s%s", root, path) < PATH_MAX ? buf : NULL;
+    return snprintf(buf, PATH_MAX, "%s%s", cxemu_sysfs_root(), path) < PATH_MAX ? buf : NULL;
 }
 
 int cxemu_sysfs_device_of(const char *path)
