@@ -143,8 +143,10 @@ static void *run(void *arg)
         pthread_mutex_unlock(&d->lock);
         if (moved)
             sleeps = 0;
-        if (n)
-            nap(d, fds, n, RS_MIN(sleep_length(sleeps++), wait - SPIN_NS));
+        if (n) {
+            const uint64_t length = sleep_length(sleeps++);
+            nap(d, fds, n, RS_MIN(length, wait - SPIN_NS));
+        }
     }
     return NULL;
 }

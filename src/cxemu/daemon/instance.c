@@ -72,7 +72,7 @@ static pid_t pid_in(int fd)
 {
     char text[32] = "";
 
-    return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0;
+    return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
 /* The locked file, or -errno. -EWOULDBLOCK: *holder has it. */

@@ -315,11 +315,11 @@ static struct cxemu_dev *unplug(struct cxemu_nics_entry *entry)
 /* Virtual functions go before their physical one. Returns how many are in gone. Lock held. */
 static unsigned unplug_all(struct cxemu_nics_entry *entry, struct cxemu_dev *gone[CXEMU_NICS_MAX])
 {
+    const struct cxemu_dev *pf = entry->dev;
     unsigned count = 0;
 
     for (unsigned i = 0; i < CXEMU_NICS_MAX; i++)
-        if (entries[i].dev && entries[i].seat.is_vf &&
-            strcmp(entries[i].seat.pf, entry->dev->name) == 0)
+        if (entries[i].dev && entries[i].seat.is_vf && strcmp(entries[i].seat.pf, pf->name) == 0)
             gone[count++] = unplug(&entries[i]);
     gone[count++] = unplug(entry);
     return count;

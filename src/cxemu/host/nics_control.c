@@ -43,22 +43,22 @@ int cxemu_vf_set(const char *name, const char *text, char *err, size_t err_len)
     const struct cxemu_error_text e = {err, err_len};
     struct cxemu_vport_attr attr;
     struct cxemu_spec spec;
-    int rc = 0;
+    int rc;
 
     if (err && err_len)
         err[0] = 0;
     cxemu_nics_lock();
     const struct cxemu_nics_entry *entry = cxemu_nics_entry(name);
-    if (!entry)
+    if (!entry) {
         rc = cxemu_error_say(&e, -ENOENT, "there is no NIC '%s'", name);
-    else if (!entry->seat.is_vf)
+    } else if (!entry->seat.is_vf) {
         rc = cxemu_error_say(&e, -EINVAL, "'%s' is no virtual function", name);
-    if (!rc) {
+    } else {
         cxemu_vport_get(entry->seat.end, &attr);
         rc = cxemu_spec_parse_vport(text, &spec, &attr, err, err_len);
+        if (!rc)
+            cxemu_vport_set(entry->seat.end, &attr);
     }
-    if (!rc)
-        cxemu_vport_set(entry->seat.end, &attr);
     cxemu_nics_unlock();
     return rc;
 }

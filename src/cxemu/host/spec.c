@@ -228,12 +228,14 @@ int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxe
 {
     const struct cxemu_error_text e = {err, err_len};
 
-    for (const char *key = text; key; key = strchr(key, ',') ? strchr(key, ',') + 1 : NULL)
+    for (const char *key = text, *comma; key; key = comma ? comma + 1 : NULL) {
+        comma = strchr(key, ',');
         if (!is_vport_key(key, strcspn(key, "=,")))
             return cxemu_spec_fail(&e,
                                    "'%.*s' cannot change on a virtual function; known: mac, vlan, "
                                    "spoofchk, max_rate, vf_link",
                                    (int)strcspn(key, "=,"), key);
+    }
     *spec = (struct cxemu_spec){.vport = *attr, .mac = attr->mac};
     int rc = take_pairs(spec, text, &e);
     if (rc)

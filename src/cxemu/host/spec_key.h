@@ -33,7 +33,7 @@ RS_MUST_USE int cxemu_spec_take_impair(struct cxemu_spec *spec, const char *key,
                                        const struct cxemu_error_text *e);
 
 /* -EINVAL, and the sentence. */
-#define cxemu_spec_fail(e, ...) cxemu_error_say(e, -EINVAL, __VA_ARGS__)
+#define cxemu_spec_fail(e, ...) ((void)cxemu_error_say(e, -EINVAL, __VA_ARGS__), -EINVAL)
 /* 1 to max - 1 letters, digits, '_', '-' or '.'. */
 RS_MUST_USE bool cxemu_spec_is_name(const char *value, size_t max);
 /* The whole text a decimal number of at most max. */

@@ -207,7 +207,7 @@ static void count_vfs(const char *pf_slot, int delta)
 
     snprintf(path, sizeof(path), "devices/%s/sriov_numvfs", pf_slot);
     snprintf(full, sizeof(full), "%s/%s", cxemu_sysfs_root(), path);
-    const int n = atoi(of_machine(full, "0", text, sizeof(text)));
+    const int n = (int)strtol(of_machine(full, "0", text, sizeof(text)), NULL, 10);
     (void)cxemu_sysfs_put_file(path, "%d\n", n + delta);
 }
 

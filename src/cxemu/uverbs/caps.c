@@ -22,7 +22,8 @@ int cxemu_caps_parse(const char *list, uint32_t *caps, const char **bad, size_t 
     for (;;) {
         size_t len = strcspn(list, "+");
         unsigned cap = 0;
-        while (cap < CXEMU_CAPS && (strlen(names[cap]) != len || memcmp(names[cap], list, len)))
+        while (cap < CXEMU_CAPS &&
+               (strlen(names[cap]) != len || memcmp(names[cap], list, len) != 0))
             cap++;
         if (cap == CXEMU_CAPS) {
             *bad = list;

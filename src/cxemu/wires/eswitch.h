@@ -42,8 +42,8 @@ struct cxemu_eswitch;
 /* Makes a switch whose port 0 is the physical function; *out is what to plug its NIC into.
  * uplink: owned afterwards, also on failure; NULL: none. Lives as long as any of its ends. */
 RS_MUST_USE int cxemu_eswitch_create(struct cxemu_wire *uplink, const struct rs_mac *mac,
-                                     const struct cxemu_clock *clock, struct cxemu_eswitch **esw,
-                                     struct cxemu_wire **out);
+                                     const struct cxemu_clock *clock, struct cxemu_eswitch **out,
+                                     struct cxemu_wire **end);
 /* One more function. -ENOSPC. */
 RS_MUST_USE int cxemu_eswitch_add(struct cxemu_eswitch *esw, const struct cxemu_vport_attr *attr,
                                   struct cxemu_wire **out);
