@@ -40,6 +40,8 @@ enum cxemu_drive {
  * - seed=1: of the generators behind these
  * - fault=TEXT: armed from the start, see cxemu_fault(); several are joined by '+'
  * - max_qp=4096: queue pairs that the NIC has
+ * - rx_wait=100ms: how long a frame may wait for a receive entry, at most 10s; none by default: it
+ *   is dropped, as real cards do
  * - mode=0666: permissions of the device node
  * - model=cx4lx|cx5|cx6dx|cx7: which card; cx5 when absent
  * - off=tso+rss: capabilities of the model that this card has not; a wrong name lists those known

@@ -6,7 +6,7 @@ usage: perftest.py CXEMU CASE | perftest.py --list
 
 A case is one or more runs of a tool with the same options and other sizes. Each run is a server and a
 client, processes with a NIC of their own each, joined by a veth pair in a network namespace that goes
-with this script. A run is good when both end in time with status 0, neither complains, and each
+with this script; or (shared_*) two processes on the NICs of one instance of `cxemu start`. A run is good when both end in time with status 0, neither complains, and each
 prints a result line with the size and the number of iterations that were asked for. Exit status 77:
 cannot run here.
 
@@ -54,10 +54,11 @@ class Case:
     """options are for both sides; to_server and to_client add to them."""
 
     def __init__(self, tool, options=(), sizes=(64,), iters=200, to_server=(), to_client=(),
-                 check=None, waits_for=None):
+                 check=None, waits_for=None, shared=None):
         self.tool, self.options, self.sizes, self.iters = tool, list(options), sizes, iters
         self.to_server, self.to_client = list(to_server), list(to_client)
         self.check, self.waits_for = check, waits_for
+        self.shared = shared  # keys of two NICs of one instance, joined in memory
 
 
 def mbytes_per_s(low, high):
@@ -73,6 +74,9 @@ VLAN = ['--vlan_en', '--vlan_pcp=3']
 PACED = ['--rate_limit=1', '--rate_units=M', '--rate_limit_type=PP']
 BURSTS = ['-Q', '1', '-t', '2048', '--burst_size=16', '--reply_every=16', '--rate_limit=10000',
           '--rate_units=M', '--rate_limit_type=PP']
+# raw_ethernet_bw waits for each frame, and a wire in memory hands over more at once than it posts
+# receive entries for; a link does not.
+WAITS = 'rx_wait=2s'
 CASES = {
     'lat_sizes': Case(LAT, sizes=SIZES),
     'lat_vlan': Case(LAT, VLAN, sizes=FEW),
@@ -112,6 +116,11 @@ CASES = {
     'burst_lat_vlan': Case(BURST, [*BURSTS, *VLAN], iters=256),
     'burst_lat_tcp': Case(BURST, [*BURSTS, *UDP4, '--tcp'], iters=256),
     'burst_lat_ipv6': Case(BURST, [*BURSTS, *UDP6], sizes=(128,), iters=256),
+    'shared_lat': Case(LAT, sizes=SIZES, shared=''),
+    'shared_lat_tcp': Case(LAT, [*UDP4, '--tcp'], shared=''),
+    'shared_bw': Case(BW, sizes=SIZES, iters=1000, shared=WAITS),
+    'shared_bw_duplex': Case(BW, ['-b'], sizes=FEW, shared=WAITS),
+    'shared_burst_lat': Case(BURST, BURSTS, iters=256, sizes=(64, 1500), shared=WAITS),
 }
 
 
@@ -160,7 +169,9 @@ def nic(end):
 
 def start(cxemu, case, end, size, log):
     mine, other = (MAC_A, MAC_B) if end == 'a' else (MAC_B, MAC_A)
-    command = [cxemu, 'run', '--nic', nic(end), '--', 'stdbuf', '-oL', case.tool, '-d', 'mlx5_0',
+    where, device = (nic(end), 'mlx5_0') if case.shared is None else (
+        'perftest', 'mlx5_0' if end == 'a' else 'mlx5_1')
+    command = [cxemu, 'run', '--nic', where, '--', 'stdbuf', '-oL', case.tool, '-d', device,
                '--client' if end == 'a' else '--server', '-B', mine, '-E', other, '-m', '9010',
                '-s', str(size), '-F']
     if case.iters:
@@ -246,6 +257,25 @@ def run_pair(cxemu, case, size):
             case.check(columns)
 
 
+def run_sizes(cxemu, case):
+    for size in case.sizes:
+        run_pair(cxemu, case, size)
+
+
+def run_shared(cxemu, case):
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ['CXEMU_RUN_DIR'] = directory
+        command = [cxemu, 'start', 'perftest']
+        for mac in (MAC_A, MAC_B):
+            command += ['--nic', ','.join(['wire=mem:w', f'mac={mac}', 'mtu=9000',
+                                           *([case.shared] if case.shared else [])])]
+        subprocess.run(command, check=True, timeout=SECONDS_MAX)
+        try:
+            run_sizes(cxemu, case)
+        finally:
+            subprocess.run([cxemu, 'stop', 'perftest'], check=False, timeout=SECONDS_MAX)
+
+
 # --- cases of their own -----------------------------------------------------------------------
 
 
@@ -320,15 +350,18 @@ def main():
     if not os.path.exists('/usr/bin/' + tool):
         skip(f'there is no {tool} (Debian package perftest)')
     have_namespace()
-    make_veth()
+    if name in OWN or CASES[name].shared is None:
+        make_veth()
     if name in OWN:
         OWN[name](cxemu)
         return
     case = CASES[name]
     if case.waits_for:
         WAITS_FOR, SECONDS_MAX = case.waits_for, 4
-    for size in case.sizes:
-        run_pair(cxemu, case, size)
+    if case.shared is None:
+        run_sizes(cxemu, case)
+    else:
+        run_shared(cxemu, case)
     print(f'{len(case.sizes)} runs are good')
     if WAITS_FOR:
         print(f'cxemu has it now: {WAITS_FOR}; take waits_for out of this case')

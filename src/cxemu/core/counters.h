@@ -36,6 +36,7 @@ extern "C" {
     X(rx_netdev_packets)       /* frames handed to the netdev */                                  \
     X(tx_netdev_packets)       /* frames that came from the netdev */                             \
     X(rx_out_of_buffer)        /* no receive entry posted */                                      \
+    X(rx_waited_packets)       /* had to wait for a receive entry; not a discard */               \
     X(rx_dropped_no_match)     /* no rule, and no netdev to take it */                            \
     X(rx_dropped_by_rule)      /* a drop rule */                                                  \
     X(tx_dropped_by_rule)      /* a drop rule on the way out */                                   \

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "cxemu/core/netdev.h"
+#include "cxemu/core/rx_wait.h"
 #include "wire/ether.h"
 
 #include <errno.h>
@@ -429,6 +430,8 @@ int cxemu_nic_pump(struct cxemu_nic *nic, unsigned budget)
     cxemu_nic_link_update(nic);
     if (!nic->failed) {
         cxemu_bells_look(nic);
+        if (rs_unlikely(nic->rx_waiting != NULL))
+            moved += cxemu_rx_wait_retry(nic);
         moved += pump_queues(nic, budget);
         if (nic->netdev)
             moved += cxemu_netdev_pump(nic->netdev, nic, budget);

@@ -46,6 +46,8 @@ struct cxemu_nic_attr {
     bool no_stamps;     /* a NIC without timestamps leaves them 0 */
     bool no_csum;       /* nor verifies checksums */
     uint32_t clock_khz; /* of the free-running counter: 156250, 78125 or 1000000; 0: 1000000 */
+    /* How long a frame may wait for a receive entry, and hold up those behind it; 0: not at all. */
+    uint64_t rx_wait_ns;
 };
 
 enum cxemu_event { /* values are enum ibv_event_type's */

@@ -66,7 +66,10 @@ int cxemu_port_rx(struct cxemu_nic *nic, unsigned budget)
     unsigned done = 0;
 
     while (done < budget) {
-        int want = (int)RS_MIN(budget - done, (unsigned)BURST);
+        /* One by one when each may be the one that holds up the rest. */
+        int want = nic->attr.rx_wait_ns ? 1 : (int)RS_MIN(budget - done, (unsigned)BURST);
+        if (rs_unlikely(nic->rx_waiting != NULL))
+            break;
         int n = nic->wire->ops->rx(nic->wire, frames, want);
         if (n <= 0)
             break;
@@ -88,6 +91,8 @@ uint8_t *cxemu_port_tx_slot(struct cxemu_nic *nic, uint32_t len)
 {
     if (rs_unlikely(!nic->link_up))
         return nic->void_frame;
+    if (rs_unlikely(nic->rx_waiting != NULL) && nic->loopback.is_on)
+        return NULL; /* it might come back, and would have to wait too */
     nic->tx_slot = nic->wire->ops->tx_slot(nic->wire, len);
     return nic->tx_slot;
 }

@@ -4,6 +4,7 @@
  * one is in rq_receive.c. Kernel hw/mlx5/qp.c; PRM chapter "Receive queue".
  */
 #include "cxemu/core/device.h"
+#include "cxemu/core/rx_wait.h"
 
 #include "base/attr.h"
 
@@ -70,6 +71,7 @@ int cxemu_rq_init(struct cxemu_rq *rq, struct cxemu_nic *nic, const struct cxemu
 
 void cxemu_rq_fini(struct cxemu_rq *rq)
 {
+    cxemu_rx_wait_forget(rq);
     cxemu_rq_change(rq, CXEMU_RQS_RST);
     cxemu_array_remove(rq->nic->rqs, &rq->nic->rq_count, rq);
     if (rq->attr.cq)
@@ -132,8 +134,10 @@ bool cxemu_rq_has_entry(struct cxemu_rq *rq)
     pi = (uint16_t)be32toh(cxemu_space_load32(rq->attr.space, rq->attr.doorbell, htobe32(rq->pi)));
     if (rs_unlikely(rq->attr.space && pi != rq->pi) && !fetch(rq, (uint16_t)(pi - rq->pi)))
         return false; /* the program is gone */
-    if (pi != rq->pi)
+    if (pi != rq->pi) {
         CXEMU_TRACE(rq->nic, bell, CXEMU_BELL_RECV, rq->shown, pi);
+        rq->wait_is_over = false;
+    }
     rq->pi = pi;
     return rq->ci != rq->pi;
 }

@@ -29,10 +29,11 @@ struct cxemu_rq {
     struct cxemu_rq_attr attr; /* immutable after cxemu_rq_init but for vlan_strip */
     uint32_t number, shown;    /* shown: that of the queue pair, by which the program knows it */
     enum cxemu_rq_state state;
-    bool failed;     /* an entry failed, or state ERR: flush what follows */
-    uint32_t users;  /* entries of indirection tables that receive queue pairs have */
-    uint16_t ci, pi; /* consumer index, free running; producer as last read from the record */
-    uint32_t stride; /* of the entry at ci, the first that is free */
+    bool failed;       /* an entry failed, or state ERR: flush what follows */
+    bool wait_is_over; /* let the time run out (rx_wait.h), and has not posted since */
+    uint32_t users;    /* entries of indirection tables that receive queue pairs have */
+    uint16_t ci, pi;   /* consumer index, free running; producer as last read from the record */
+    uint32_t stride;   /* of the entry at ci, the first that is free */
     /* The ring as the engine reads it: the program's own, or, when it is in another process, a
      * copy that is brought up to date when the doorbell record moves. */
     uint8_t *ring;

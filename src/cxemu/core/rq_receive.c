@@ -15,6 +15,7 @@
 #include "cxemu/core/device.h"
 #include "cxemu/core/rx_cqe.h"
 #include "cxemu/core/rx_shape.h"
+#include "cxemu/core/rx_wait.h"
 
 #include "base/attr.h"
 
@@ -72,10 +73,15 @@ static uint8_t fault_of(struct cxemu_rq *rq)
     return cxemu_fault_entry(rq->nic, CXEMU_FAULT_RECV, rq->shown, rq, rq->ci);
 }
 
-static bool claim_entry(struct cxemu_rq *rq)
+static bool claim_entry(struct cxemu_rq *rq, const struct cxemu_rx_frame *frame,
+                        const struct cxemu_rx_note *note)
 {
-    if (rs_likely(!is_starved(rq) && cxemu_rq_has_entry(rq)))
+    bool starved = is_starved(rq);
+
+    if (rs_likely(!starved && cxemu_rq_has_entry(rq)))
         return true;
+    if (!starved && cxemu_rx_wait(rq, frame, note))
+        return false;
     rq->counters.out_of_buffer++;
     rq->nic->counters.rx_out_of_buffer++;
     return false;
@@ -113,14 +119,15 @@ static void receive_striding(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
     const uint32_t need = (shape->pad + shape->len + stride_bytes - 1) / stride_bytes;
     uint8_t syndrome;
 
-    if (!claim_entry(rq))
+    if (!claim_entry(rq, frame, note))
         return;
     if (rs_unlikely(need > total)) {
         fail(rq, MLX5_CQE_SYNDROME_LOCAL_LENGTH_ERR);
         cxemu_rq_next_entry(rq);
         return;
     }
-    if (rq->stride + need > total && (!fill_up(rq, total - rq->stride) || !claim_entry(rq)))
+    if (rq->stride + need > total &&
+        (!fill_up(rq, total - rq->stride) || !claim_entry(rq, frame, note)))
         return;
     if (!rq->stride)
         trace_entry(rq);
@@ -155,7 +162,7 @@ void cxemu_rq_receive(struct cxemu_rq *rq, struct cxemu_rx_frame *frame,
         receive_striding(rq, frame, &shape, note);
         return;
     }
-    if (rs_unlikely(!claim_entry(rq)))
+    if (rs_unlikely(!claim_entry(rq, frame, note)))
         return;
     trace_entry(rq);
     cxemu_rx_shape_make(&shape, rq, frame);

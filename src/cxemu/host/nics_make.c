@@ -58,7 +58,8 @@ int cxemu_nics_make(const struct cxemu_spec *spec, struct cxemu_seat *seat, stru
                                   .mtu_bytes = spec->mtu_bytes,
                                   .no_stamps = !cxemu_caps_have(caps, CXEMU_CAP_TIMESTAMP),
                                   .no_csum = !cxemu_caps_have(caps, CXEMU_CAP_CSUM),
-                                  .clock_khz = spec->model->clock_khz};
+                                  .clock_khz = spec->model->clock_khz,
+                                  .rx_wait_ns = spec->rx_wait_ns};
 
     attr.netdev_fd = make_netdev(spec, e);
     if (attr.netdev_fd < -1 || (attr.netdev_fd == -1 && spec->netdev[0]))

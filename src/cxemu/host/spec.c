@@ -4,16 +4,18 @@
 
 #include "cxemu/host/spec_key.h"
 #include "cxemu/uverbs/limits.h"
+#include "cxemu/wires/units.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MTU_MIN  68
-#define MTU_MAX  9000
-#define MODE_ALL 0666 /* as udev makes these nodes */
-#define TEXT_MAX 512
+#define MTU_MIN        68
+#define MTU_MAX        9000
+#define MODE_ALL       0666 /* as udev makes these nodes */
+#define TEXT_MAX       512
+#define RX_WAIT_MAX_NS 10000000000ull /* nothing hangs for good */
 
 bool cxemu_spec_is_name(const char *value, size_t max)
 {
@@ -122,9 +124,19 @@ static int take_mode(struct cxemu_spec *spec, const char *value, const struct cx
     return 0;
 }
 
+static int take_rx_wait(struct cxemu_spec *spec, const char *value,
+                        const struct cxemu_spec_error *e)
+{
+    if (!cxemu_units_duration(value, &spec->rx_wait_ns) || spec->rx_wait_ns > RX_WAIT_MAX_NS)
+        return cxemu_spec_fail(
+            e, "rx_wait=%s: how long a frame may wait for a receive entry, like 100ms, at most 10s",
+            value);
+    return 0;
+}
+
 static const struct cxemu_spec_key own_keys[] = {
-    {"name", take_name},     {"netdev", take_netdev}, {"mac", take_mac}, {"mtu", take_mtu},
-    {"max_qp", take_max_qp}, {"mode", take_mode},     {NULL, NULL},
+    {"name", take_name},     {"netdev", take_netdev}, {"mac", take_mac},         {"mtu", take_mtu},
+    {"max_qp", take_max_qp}, {"mode", take_mode},     {"rx_wait", take_rx_wait}, {NULL, NULL},
 };
 
 static const struct cxemu_spec_key *const tables[] = {own_keys, cxemu_spec_card_keys,

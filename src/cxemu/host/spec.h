@@ -42,8 +42,9 @@ struct cxemu_spec {
     bool has_mac;
     struct rs_mac mac;
     uint16_t mtu_bytes;
-    uint32_t max_qp; /* 0: as many as the device has */
-    uint16_t mode;   /* of the device node */
+    uint64_t rx_wait_ns; /* 0: frames do not wait for receive entries */
+    uint32_t max_qp;     /* 0: as many as the device has */
+    uint16_t mode;       /* of the device node */
     const struct cxemu_model *model;
     bool has_model;
     uint32_t caps_off; /* bits of enum cxemu_cap that are switched off */

@@ -658,7 +658,7 @@ struct Rule {
 class Pair : public testing::Test
 {
   protected:
-    explicit Pair(const cxemu_clock &clock = {})
+    explicit Pair(const cxemu_clock &clock = {}, uint64_t rx_wait_ns = 0)
     {
         cxemu_wire *w[2];
         EXPECT_EQ(cxemu_wire_mem_create(&w[0], &w[1]), 0);
@@ -669,6 +669,7 @@ class Pair : public testing::Test
             attr.wire = w[i];
             attr.netdev_fd = -1;
             attr.clock = clock;
+            attr.rx_wait_ns = rx_wait_ns;
             EXPECT_EQ(cxemu_nic_create(&attr, &nic[i]), 0);
         }
     }
