@@ -1,119 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * One NIC, many processes. Runs under `cxemu run --nic NAME` (shared.sh): mlx5_0 and mlx5_1 are
- * joined in memory and live in another process. Each test forks the programs that it needs.
- */
-#include "fixture.h"
+/* One NIC, many processes. Each test forks the programs that it needs. */
+#include "shared.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <functional>
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace verbs
 {
 namespace
 {
-
-const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 0xa}, mac_b[6] = {2, 0, 0, 0, 0, 0xb};
-
-/* The device thread is elsewhere: waiting takes time, at most seconds. */
-std::vector<ibv_wc> wait_for(ibv_cq *cq, size_t want, int tries = 5000)
-{
-    std::vector<ibv_wc> all;
-    for (int i = 0; i < tries && all.size() < want; i++) {
-        ibv_wc wc;
-        if (ibv_poll_cq(cq, 1, &wc) > 0)
-            all.push_back(wc);
-        else
-            usleep(1000);
-    }
-    return all;
-}
-
-/* A program in a process of its own, which says by a byte that it is ready. */
-class Program
-{
-  public:
-    explicit Program(const std::function<int(Program &)> &body)
-    {
-        int pair[2];
-        EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-        fd = pair[0];
-        pid = fork();
-        if (pid == 0) {
-            ::close(pair[0]);
-            fd = pair[1];
-            _exit(body(*this));
-        }
-        ::close(pair[1]);
-    }
-    ~Program()
-    {
-        if (pid > 0)
-            kill_now();
-        ::close(fd);
-    }
-    Program(const Program &) = delete;
-    void say() const
-    {
-        (void)!::send(fd, "x", 1, MSG_NOSIGNAL);
-    }
-    bool hear() const
-    {
-        char c;
-        return recv(fd, &c, 1, 0) == 1;
-    }
-    void kill_now()
-    {
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-        pid = -1;
-    }
-    int status()
-    {
-        int status = -1;
-        waitpid(pid, &status, 0);
-        pid = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-    }
-    pid_t pid;
-    int fd;
-};
-
-class Shared : public ::testing::Test
-{
-  protected:
-    void SetUp() override
-    {
-        if (!getenv("CXEMU_INSTANCE"))
-            GTEST_SKIP() << "runs under `cxemu run --nic NAME`: shared.sh";
-        if (!may_use_raw())
-            GTEST_SKIP() << "RAW_PACKET queue pairs need CAP_NET_RAW: run as root";
-    }
-    void TearDown() override
-    {
-        for (Port *port : {&a, &b})
-            port->close();
-    }
-    /* One frame from a to b. */
-    bool crosses(uint16_t port, const uint8_t *dst = mac_b)
-    {
-        b.post_recv(0, 2048, 1);
-        size_t len = udp_frame(a.at(0), dst, "10.0.0.1", "10.0.0.2", 9, port, 100);
-        EXPECT_EQ(a.post_send(0, static_cast<uint32_t>(len)), 0);
-        EXPECT_EQ(wait_for(a.cq, 1).size(), 1u);
-        std::vector<ibv_wc> got = wait_for(b.cq, 1, 1000);
-        return got.size() == 1 && got[0].status == IBV_WC_SUCCESS && got[0].byte_len == len;
-    }
-    Port a, b;
-};
 
 TEST_F(Shared, TwoProgramsTalkOverOneNicEach)
 {
@@ -264,37 +164,15 @@ TEST_F(Shared, ObjectsLiveOnInADescriptorPassedOn)
     Program maker([](Program &p) {
         Port c;
         c.open("mlx5_0");
-        char byte = 1, control[CMSG_SPACE(sizeof(int))] = {};
-        iovec iov = {&byte, 1};
-        msghdr hdr = {};
-        hdr.msg_iov = &iov;
-        hdr.msg_iovlen = 1;
-        hdr.msg_control = control;
-        hdr.msg_controllen = sizeof(control);
-        cmsghdr *cm = CMSG_FIRSTHDR(&hdr);
-        cm->cmsg_level = SOL_SOCKET;
-        cm->cmsg_type = SCM_RIGHTS;
-        cm->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cm), &c.ctx->cmd_fd, sizeof(int));
-        if (sendmsg(p.fd, &hdr, 0) != 1)
+        if (!p.give(c.ctx->cmd_fd))
             return 1;
-        uint32_t pd = c.pd->handle;
-        (void)!::send(p.fd, &pd, sizeof(pd), 0);
+        p.tell(c.pd->handle);
         for (;;)
             pause();
     });
-    char byte, control[CMSG_SPACE(sizeof(int))];
-    iovec iov = {&byte, 1};
-    msghdr hdr = {};
-    hdr.msg_iov = &iov;
-    hdr.msg_iovlen = 1;
-    hdr.msg_control = control;
-    hdr.msg_controllen = sizeof(control);
-    ASSERT_EQ(recvmsg(maker.fd, &hdr, 0), 1);
-    int fd;
-    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&hdr)), sizeof(fd));
+    int fd = maker.take();
     uint32_t handle;
-    ASSERT_EQ(recv(maker.fd, &handle, sizeof(handle), 0), (ssize_t)sizeof(handle));
+    ASSERT_TRUE(maker.learn(&handle));
     maker.kill_now();
     ibv_context *ctx = ibv_import_device(fd);
     ASSERT_NE(ctx, nullptr) << strerror(errno);

@@ -77,23 +77,41 @@ static int set_one(const char *nic, const char *pair, char *err, size_t err_len)
     return cxemu_link_set(nic, strcmp(pair, "link=up") == 0);
 }
 
-/* The link by itself; the wire's keys together, as they are taken all or none. */
+static bool is_vf_pair(const char *pair)
+{
+    static const char *const keys[] = {"mac=", "vlan=", "spoofchk=", "max_rate=", "vf_link="};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strncmp(pair, keys[i], strlen(keys[i])) == 0)
+            return true;
+    return false;
+}
+
+static void join(char list[CXEMU_CONTROL_LINE_MAX], const char *pair)
+{
+    size_t n = strlen(list);
+
+    snprintf(list + n, CXEMU_CONTROL_LINE_MAX - n, "%s%s", n ? "," : "", pair);
+}
+
+/* The link by itself; a virtual function's attributes, and the wire's keys, together, as they are
+ * taken all or none. */
 static void do_set(const char *nic, char *rest, FILE *out)
 {
-    char err[ERR_MAX] = "", wire[CXEMU_CONTROL_LINE_MAX] = "";
+    char err[ERR_MAX] = "", wire[CXEMU_CONTROL_LINE_MAX] = "", vf[CXEMU_CONTROL_LINE_MAX] = "";
     char *pair;
     int rc = rest && *rest ? 0 : -EINVAL;
 
     if (rc)
         snprintf(err, sizeof(err), "say what to set, like delay=5ms,loss=1%% or link=down");
     while (!rc && (pair = strsep(&rest, ", "))) {
-        if (strncmp(pair, "link=", 5) == 0) {
+        if (strncmp(pair, "link=", 5) == 0)
             rc = set_one(nic, pair, err, sizeof(err));
-        } else {
-            size_t n = strlen(wire);
-            snprintf(wire + n, sizeof(wire) - n, "%s%s", n ? "," : "", pair);
-        }
+        else
+            join(is_vf_pair(pair) ? vf : wire, pair);
     }
+    if (!rc && vf[0])
+        rc = cxemu_vf_set(nic, vf, err, sizeof(err));
     if (!rc && wire[0])
         rc = set_one(nic, wire, err, sizeof(err));
     answer(out, rc, err);

@@ -9,6 +9,7 @@
 #include "cxemu/uverbs/caller.h"
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -77,9 +78,11 @@ static int receive(const struct cxemu_conn *conn, struct message *m)
     do
         n = recvmsg(conn->fd, &hdr, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (n <= 0)
+    if (n < 0)
         return 0;
     take_control(m, &hdr);
+    if (n == 0 && !m->pid && !m->fd_count)
+        return 0; /* an empty message says whose it is, and may bring descriptors too */
     m->request = data.request;
     const struct cxemu_request *r = &m->request;
     unsigned expected = 1 + (r->has_memory ? 2 : 0) + r->fd_count;
@@ -209,6 +212,10 @@ static void run_for(struct cxemu_conn *conn, const struct message *m,
     }
     if (a->reply.result >= 0 && caller->gift_count)
         add_gifts(caller, a);
+    if (caller->missing) {
+        a->reply.missing_err = caller->missing_err;
+        snprintf(a->reply.missing, sizeof(a->reply.missing), "%s", caller->missing);
+    }
 }
 
 /* A program that is gone does not want its answer. */

@@ -34,6 +34,7 @@ enum {
     CXEMU_REQUEST_FDS_MAX = 4,
     CXEMU_REQUEST_RIGHTS_MAX = 1 + 2 + CXEMU_REQUEST_FDS_MAX,
     CXEMU_REPLY_FDS_MAX = 4,
+    CXEMU_REPLY_MISSING_MAX = 96,
 };
 
 enum cxemu_request_op {
@@ -76,6 +77,10 @@ struct cxemu_reply {
     uint32_t fd_count; /* mmap: 0 means memory of one's own */
     uint64_t offset;   /* mmap: into that descriptor */
     struct cxemu_fixup fixups[CXEMU_REPLY_FDS_MAX];
+    /* What the program asked for and is not emulated, for `cxemu run -v`; "": nothing. */
+    int32_t missing_err;
+    char missing[CXEMU_REPLY_MISSING_MAX];
+    uint32_t reserved;
 };
 
 /* The same for both: a message with descriptors. */

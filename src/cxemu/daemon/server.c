@@ -242,6 +242,7 @@ static void *run_acceptor(void *arg)
             continue;
         if (fds[0].revents) {
             (void)!syscall(SYS_read, wake_fd, &junk, sizeof(junk));
+            cxemu_nics_reap();
             continue; /* the list has changed */
         }
         for (nfds_t i = 1; i < n; i++)
@@ -336,7 +337,7 @@ static void tend(void)
 
 int cxemu_server_start(const char *where)
 {
-    static const struct cxemu_nics_sharer sharer = {on_added, on_removed};
+    static const struct cxemu_nics_sharer sharer = {on_added, on_removed, wake};
 
     if (snprintf(dir, sizeof(dir), "%s", where) >= (int)sizeof(dir))
         return -ENAMETOOLONG;

@@ -369,6 +369,12 @@ struct cxemu_dev *cxemu_nics_find(const char *name)
 
 /* --- fork --------------------------------------------------------------------------------- */
 
+void cxemu_nics_share_failed(void)
+{
+    if (sharer)
+        sharer->failed();
+}
+
 void cxemu_nics_share(const struct cxemu_nics_sharer *with)
 {
     cxemu_nics_lock();

@@ -32,6 +32,8 @@ void cxemu_nics_on_tend(void (*tend)(void));
 struct cxemu_nics_sharer {
     int (*added)(const struct cxemu_dev *dev, uint16_t mode);
     void (*removed)(const struct cxemu_dev *dev);
+    /* A fault has unplugged a device: cxemu_nics_reap has something to do. Under a NIC's lock. */
+    void (*failed)(void);
 };
 void cxemu_nics_share(const struct cxemu_nics_sharer *sharer);
 /* As cxemu_nics_on_tend, beside it. */

@@ -44,6 +44,7 @@ static void on_removed(void *cookie)
 
     atomic_store(&dev->removed, true);
     atomic_store(&has_removed, true);
+    cxemu_nics_share_failed();
 }
 
 int cxemu_nics_drive_start(struct cxemu_dev *dev)

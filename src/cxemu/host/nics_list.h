@@ -22,4 +22,7 @@ void cxemu_nics_show(const struct cxemu_nics_entry *entry);
 /* References to the devices of all entries; how many. Takes the lock. */
 unsigned cxemu_nics_all(struct cxemu_dev *devs[CXEMU_NICS_MAX]);
 
+/* A fault has unplugged a device: whoever holds the NICs out hears of it. Under a NIC's lock. */
+void cxemu_nics_share_failed(void);
+
 #endif

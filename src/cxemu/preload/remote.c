@@ -6,6 +6,7 @@
 #include "cxemu/daemon/protocol.h"
 #include "cxemu/host/raw.h"
 #include "cxemu/host/sysfs.h"
+#include "cxemu/uverbs/device.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -227,6 +228,7 @@ static int receive_reply(int fd, struct call *call)
     /* Fewer descriptors than sent: this process has no room for more. */
     if (hdr.msg_flags & MSG_CTRUNC || call->fd_count != call->reply.fd_count)
         return -EMFILE;
+    call->reply.missing[sizeof(call->reply.missing) - 1] = 0;
     return n == sizeof(call->reply) && call->reply.magic == CXEMU_REPLY_MAGIC ? 0 : -EIO;
 }
 
@@ -294,6 +296,8 @@ static int64_t make_call(int fd, struct call *call)
         int err = exchange(fd, call);
         if (err)
             return err;
+        if (call->reply.missing[0])
+            (void)cxemu_missing(call->reply.missing, call->reply.missing_err);
         if (call->reply.status == CXEMU_REPLY_DONE || !add_wanted(&call->request, &call->reply))
             break;
         close_all(call->fds, call->fd_count);

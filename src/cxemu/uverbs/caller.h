@@ -39,6 +39,9 @@ struct cxemu_caller {
     int wants_fd; /* the request named this number, which was not sent along; -1: none */
     struct cxemu_gift gifts[CXEMU_CALLER_FDS_MAX];
     unsigned gift_count;
+    /* What it asked for and cxemu does not have: the first such thing of the request; missing.c. */
+    const char *missing; /* NULL: nothing */
+    int missing_err;
 };
 
 /* Of the running thread; NULL: the thread itself is the caller. */

@@ -56,8 +56,12 @@ int cxemu_umem_write(uint64_t addr, const void *src, size_t len)
 
     if (len == 0)
         return 0;
-    if (space)
+    if (space) {
+        /* /proc/PID/mem would write to read-only memory as well, as a debugger does. */
+        if (cxemu_umem_check(addr, len, true))
+            return -EFAULT;
         return cxemu_space_write(space, (void *)(uintptr_t)addr, src, len) ? 0 : -EFAULT;
+    }
     return copy(process_vm_writev, (void *)(uintptr_t)src, addr, len, true);
 }
 

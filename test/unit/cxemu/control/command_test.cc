@@ -75,6 +75,17 @@ TEST_F(Control, SetsTheWireAndTheLink)
     EXPECT_TRUE(has(run("set c0"), "error: say what to set"));
 }
 
+TEST_F(Control, SetsAVirtualFunctionsAttributes)
+{
+    char err[256] = "";
+    ASSERT_EQ(cxemu_nic_add("name=v0,pf=c0", err, sizeof(err)), 0) << err;
+    EXPECT_EQ(run("set v0 vlan=5,spoofchk=on max_rate=100"), "ok\n");
+    EXPECT_EQ(run("set v0 vf_link=disable link=up mac=02:00:00:00:00:77"), "ok\n");
+    EXPECT_TRUE(has(run("set v0 vlan=5000"), "error: vlan=5000"));
+    EXPECT_TRUE(has(run("set c0 vlan=5"), "error: 'c0' is no virtual function"));
+    EXPECT_TRUE(has(run("set c0 vlanx=5"), "error: "));
+}
+
 TEST_F(Control, ListsCountersQueuesAndNics)
 {
     std::string counters = run("counters c0");
