@@ -125,7 +125,7 @@ static int take_mode(struct cxemu_spec *spec, const char *value, const struct cx
 }
 
 static int take_rx_wait(struct cxemu_spec *spec, const char *value,
-                        const struct cxemu_spec_error *e)
+                        const struct cxemu_error_text *e)
 {
     if (!cxemu_units_duration(value, &spec->rx_wait_ns) || spec->rx_wait_ns > RX_WAIT_MAX_NS)
         return cxemu_spec_fail(
