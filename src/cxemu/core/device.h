@@ -131,7 +131,7 @@ struct cxemu_nic {
     uint32_t qp_count, qp_room;
     struct cxemu_rq **rqs; /* all receive queues */
     uint32_t rq_count, rq_room;
-    uint32_t rqs_failed; /* of them: have entries to flush, or will */
+    uint32_t rqs_failed;                 /* of them: have entries to flush, or will */
     struct cxemu_rx_waiting *rx_waiting; /* rx_wait.c; NULL: none */
     struct cxemu_loopback loopback;
     struct cxemu_cq **cqs;
