@@ -116,6 +116,15 @@ static bool sender_is_sane(const struct rs_arp *arp)
            (rs_ipv4_addr_is_unicast(arp->sender_ip) || rs_be32_get(arp->sender_ip) == 0);
 }
 
+/* Our own, come back; or, with a shared address, the kernel's. The MAC alone does not tell: other
+ * stacks and the kernel have it too, being on the same port, and are neighbours by loopback. */
+static bool is_from_ourselves(const struct rs_stack *stack, const struct rs_arp *arp)
+{
+    return rs_mac_is_equal(&arp->sender_mac, &stack->config.mac) &&
+           (rs_ipv4_addr_is_equal(arp->sender_ip, stack->net->ip) ||
+            rs_be32_get(arp->sender_ip) == 0);
+}
+
 void rs_arp_input(struct rs_stack *stack, const struct rs_l3 *l3)
 {
     struct rs_arp arp;
@@ -132,8 +141,8 @@ void rs_arp_input(struct rs_stack *stack, const struct rs_l3 *l3)
     }
     rs_count(stack,
              arp.op == RS_ARP_REQUEST ? RS_COUNTER_arp_rx_requests : RS_COUNTER_arp_rx_replies);
-    if (rs_mac_is_equal(&arp.sender_mac, &stack->config.mac))
-        return; /* our own, come back; or, with a shared address, the kernel's */
+    if (is_from_ourselves(stack, &arp))
+        return;
     if (rs_ipv4_addr_is_equal(arp.sender_ip, stack->net->ip)) {
         on_conflict(stack, &arp);
         return;

@@ -262,6 +262,39 @@ TEST_F(Arp, ConflictIsCountedLoggedAndDefendedAtMostEveryTenSeconds)
     EXPECT_EQ(exchange(theirs).size(), 1u);
 }
 
+/* Another stack, or the kernel, on the same port: its frames come by loopback, with our MAC. */
+TEST_F(Arp, ANeighbourMayHaveOurMac)
+{
+    start();
+    std::vector<Parsed> sent =
+        exchange(eth(kBroadcastMac, kOurMac, RS_ETHERTYPE_ARP,
+                     arp(RS_ARP_REQUEST, kOurMac, addr(PEER_IP), kZeroMac, addr(OUR_IP))));
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].ether.dst, kOurMac);
+    EXPECT_EQ(sent[0].arp().op, RS_ARP_REPLY);
+
+    open();
+    EXPECT_EQ(udp_to("10.0.0.77", "there"), 5);
+    ASSERT_EQ(turn().size(), 1u);
+    sent = exchange(eth(kOurMac, kOurMac, RS_ETHERTYPE_ARP,
+                        arp(RS_ARP_REPLY, kOurMac, addr("10.0.0.77"), kOurMac, addr(OUR_IP))));
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].payload(8), text("there"));
+    EXPECT_EQ(sent[0].ether.dst, kOurMac);
+}
+
+TEST_F(Arp, ItsOwnMessagesComeBackAreNoConflictAndGetNoAnswer)
+{
+    start();
+    for (const char *sender : {OUR_IP, "0.0.0.0"})
+        EXPECT_TRUE(
+            exchange(eth(kBroadcastMac, kOurMac, RS_ETHERTYPE_ARP,
+                         arp(RS_ARP_REQUEST, kOurMac, addr(sender), kZeroMac, addr(OUR_IP))))
+                .empty());
+    EXPECT_EQ(counter("arp_conflicts"), 0u);
+    EXPECT_EQ(counter("arp_rx_requests"), 2u);
+}
+
 TEST_F(Arp, MalformedAndSenselessAreDroppedByReason)
 {
     start();
