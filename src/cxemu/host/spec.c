@@ -197,7 +197,7 @@ static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cx
 {
     struct pairs pairs = {.count = 0};
     char *rest = pairs.text, *pair;
-    const char *value;
+    const char *value = NULL; /* gcc -O2 does not see that failure is never 0 */
 
     if (strlen(text) >= sizeof(pairs.text))
         return cxemu_spec_fail(e, "the description of a NIC is longer than %zu characters",

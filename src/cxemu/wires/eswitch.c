@@ -173,8 +173,9 @@ static bool send_up(struct cxemu_eswitch *esw, const struct slot *slot)
 
 static bool is_forged(const struct vport *port, const uint8_t *frame)
 {
-    return port->attr.spoof_check && memcmp(frame + sizeof(port->attr.mac.bytes),
-                                            port->attr.mac.bytes, sizeof(port->attr.mac.bytes));
+    return port->attr.spoof_check &&
+           memcmp(frame + sizeof(port->attr.mac.bytes), port->attr.mac.bytes,
+                  sizeof(port->attr.mac.bytes)) != 0;
 }
 
 static void pace(struct vport *port, uint64_t now_ns, uint32_t len)

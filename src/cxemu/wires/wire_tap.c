@@ -160,16 +160,17 @@ static const struct cxemu_wire_ops tap_ops = {
 
 int cxemu_wire_tap_create(int fd, struct cxemu_wire **out)
 {
-    struct tap_wire *w = NULL;
+    struct tap_wire *w = calloc(1, sizeof(*w));
     int flags = fcntl(fd, F_GETFL);
-    int rc;
+    int rc = 0;
 
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) < 0)
+    if (!w)
+        rc = -ENOMEM;
+    else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+             ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) < 0)
         rc = -errno;
-    else
-        rc = (w = calloc(1, sizeof(*w))) ? 0 : -ENOMEM;
     if (rc) {
+        free(w);
         close(fd);
         return rc;
     }

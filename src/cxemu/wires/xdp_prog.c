@@ -41,6 +41,7 @@ static int make_prog(int map_fd)
     const struct bpf_insn code[] = {
         {BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct xdp_md, rx_queue_index),
          0},
+        /* NOLINTNEXTLINE(misc-redundant-expression): class, size and mode, of which two are 0 */
         {BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map_fd},
         {0, 0, 0, 0, 0},
         {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, XDP_PASS},

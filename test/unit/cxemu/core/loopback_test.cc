@@ -105,7 +105,7 @@ TEST_F(Loopback, AQueuePairMayAskForItsOwnOfEachKind)
     Port *a = local(td);
     for (uint8_t asks : {CXEMU_SELF_LB_UC, CXEMU_SELF_LB_MC}) {
         Port *b = local(td, asks);
-        cxemu_flow *f;
+        cxemu_flow *f = nullptr;
         ASSERT_EQ(flow(Rule(b->qp.qp), &f), 0);
         EXPECT_EQ(send(a, b, own).near, asks == CXEMU_SELF_LB_UC);
         EXPECT_EQ(send(a, b, group).near, asks == CXEMU_SELF_LB_MC);

@@ -46,7 +46,8 @@ Bytes ethernet(uint8_t cs, uint16_t mss, uint16_t inline_word, Bytes start)
                0,
                uint8_t(inline_word >> 8),
                uint8_t(inline_word)};
-    b.insert(b.end(), start.begin(), start.end());
+    for (uint8_t byte : start) /* one by one: gcc 12 warns of insert here when it optimises */
+        b.push_back(byte);
     b.resize((b.size() + 15) / 16 * 16);
     return b;
 }
