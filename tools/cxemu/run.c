@@ -114,6 +114,11 @@ static int add_nic(struct options *o, const char *spec)
     return 0;
 }
 
+static const char *trace_to(const char *file)
+{
+    return file ? file : "stderr";
+}
+
 /* The index of PROGRAM in argv, or -1 after an error was told, or 0 when there is nothing to run.
  */
 static int take_options(int argc, char **argv, struct options *o)
@@ -147,7 +152,7 @@ static int take_options(int argc, char **argv, struct options *o)
             o->verbose = true;
             break;
         case 't':
-            o->trace = optarg ? optarg : "stderr";
+            o->trace = trace_to(optarg);
             break;
         case 'F':
             o->filter = optarg;

@@ -197,7 +197,7 @@ static int take_pairs(struct cxemu_spec *spec, const char *text, const struct cx
 {
     struct pairs pairs = {.count = 0};
     char *rest = pairs.text, *pair;
-    const char *value = NULL; /* gcc -O2 does not see that failure is never 0 */
+    const char *value = ""; /* gcc -O2 does not see that failure is never 0 */
 
     if (strlen(text) >= sizeof(pairs.text))
         return cxemu_spec_fail(e, "the description of a NIC is longer than %zu characters",
@@ -239,15 +239,17 @@ int cxemu_spec_parse_vport(const char *text, struct cxemu_spec *spec, struct cxe
                            char *err, size_t err_len)
 {
     const struct cxemu_error_text e = {err, err_len};
+    const char *key = text, *comma;
 
-    for (const char *key = text, *comma; key; key = comma ? comma + 1 : NULL) {
+    do {
         comma = strchr(key, ',');
         if (!is_vport_key(key, strcspn(key, "=,")))
             return cxemu_spec_fail(&e,
                                    "'%.*s' cannot change on a virtual function; known: mac, vlan, "
                                    "spoofchk, max_rate, vf_link",
                                    (int)strcspn(key, "=,"), key);
-    }
+        key = comma ? comma + 1 : key;
+    } while (comma);
     *spec = (struct cxemu_spec){.vport = *attr, .mac = attr->mac};
     int rc = take_pairs(spec, text, &e);
     if (rc)
