@@ -10,7 +10,6 @@ namespace
 {
 
 constexpr uint8_t ENHANCED = 0x29, CSUMS = MLX5_ETH_WQE_L3_CSUM | MLX5_ETH_WQE_L4_CSUM;
-constexpr size_t ARENA = 150000; /* of a port's memory: payload lies behind */
 
 struct Many : Pair {
     Many()
